@@ -1,0 +1,144 @@
+"""Every error we raise on purpose, as a tree that says whose fault it is and what to do next.
+
+QiaodError
+├── Invalid                 what we were given is wrong; `problems` names each field
+├── Unauthenticated         no key, or not one of ours
+├── Forbidden               a key of ours that may not do this
+├── NotFound
+├── Conflict                the state, the version or the Idempotency-Key says otherwise
+├── PreconditionFailed      a stale If-Match
+├── RateLimited             our own limit: not now; after `retry_after` it may
+├── Unavailable             we cannot do it now, by no fault of the caller
+│   └── StoreUnavailable      the store refuses: full, read-only, broken, or too slow
+├── Stale                   the job or row belongs to somebody else by now: drop the result
+└── RemoteError             another service let us down
+    ├── RemoteRefused         it said no, and will say so again
+    │   └── RemoteUnauthorized  it does not know our credential
+    ├── RemoteLimited         it said "not now"; it did nothing; after `retry_after` it may
+    ├── RemoteUnavailable     it did nothing; asking again may help
+    ├── RemoteNonsense        it answered, but not in its own language
+    └── OutcomeUnknown        it may have done it, so asking again may do it twice
+
+`code` is for machines: documented in docs/problems.md and never changed. The text for people is in `daemon.texts`,
+in each language; `facts` are the values it names. `str(error)` is the English text, for logs.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from attrs import frozen
+
+from daemon.texts import render
+
+
+@frozen
+class Problem:
+    """One field that is wrong, and why."""
+
+    field: str
+    message: str
+
+
+class QiaodError(Exception):
+    """Base of them all."""
+
+    def __init__(self, code: str, /, **facts: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.facts = facts
+
+    def text(self, language: str = "en") -> str:
+        return render(self.code, language, self.facts)
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+class Invalid(QiaodError):
+    def __init__(self, code: str = "invalid", /, problems: Sequence[Problem] = (), **facts: object) -> None:
+        super().__init__(code, **facts)
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        listed = "; ".join(f"{p.field}: {p.message}" for p in self.problems)
+        return f"{self.text()}: {listed}" if listed else self.text()
+
+
+class Unauthenticated(QiaodError):
+    pass
+
+
+class Forbidden(QiaodError):
+    pass
+
+
+class NotFound(QiaodError):
+    pass
+
+
+class Conflict(QiaodError):
+    pass
+
+
+class PreconditionFailed(QiaodError):
+    pass
+
+
+class Waitable(QiaodError):
+    """Not now; `retry_after` says when it may be tried again."""
+
+    def __init__(self, code: str, /, retry_after: timedelta, **facts: object) -> None:
+        super().__init__(code, **facts)
+        self.retry_after = retry_after
+
+
+class RateLimited(Waitable):
+    pass
+
+
+class Unavailable(Waitable):
+    pass
+
+
+class StoreUnavailable(Unavailable):
+    pass
+
+
+class Stale(QiaodError):
+    def __init__(self, code: str = "stale", /, **facts: object) -> None:
+        super().__init__(code, **facts)
+
+
+class RemoteError(QiaodError):
+    """`service` is gewe, fastgpt, …; `detail` is what it said, redacted and short."""
+
+    def __init__(self, code: str, /, service: str, detail: str = "", **facts: object) -> None:
+        super().__init__(code, service=service, detail=detail, **facts)
+        self.service = service
+        self.detail = detail
+
+
+class RemoteRefused(RemoteError):
+    pass
+
+
+class RemoteUnauthorized(RemoteRefused):
+    pass
+
+
+class RemoteLimited(RemoteError):
+    def __init__(self, code: str, /, service: str, retry_after: timedelta | None, detail: str = "") -> None:
+        super().__init__(code, service=service, detail=detail)
+        self.retry_after = retry_after  # None: it did not say
+
+
+class RemoteUnavailable(RemoteError):
+    pass
+
+
+class RemoteNonsense(RemoteError):
+    pass
+
+
+class OutcomeUnknown(RemoteError):
+    pass

@@ -1,0 +1,33 @@
+"""Identifiers of our own: UUIDv7 (RFC 9562) as text, each greater than the one before it."""
+
+import random
+import uuid
+
+from attrs import define, field
+
+from daemon.clock import Clock, to_ms
+
+_COUNTER_BITS = 12  # `rand_a` used as a counter, RFC 9562 section 6.2 method 1
+
+
+@define
+class Ids:
+    """Makes ids that sort in the order they were made, also when the wall clock steps back.
+
+    Not safe between threads: the store's writer has one of its own, and so may others.
+    """
+
+    clock: Clock
+    random: random.Random = field(factory=random.SystemRandom)
+    _last: int = field(default=0, init=False)  # milliseconds << 12 | counter
+
+    def new(self) -> str:
+        self._last = max(self._last + 1, to_ms(self.clock.now()) << _COUNTER_BITS)
+        milliseconds, counter = self._last >> _COUNTER_BITS, self._last & 0xFFF
+        low = (0b10 << 62) | self.random.getrandbits(62)
+        return str(uuid.UUID(int=(milliseconds << 80) | (7 << 76) | (counter << 64) | low))
+
+    def continue_after(self, identifier: str) -> None:
+        """Never make an id below `identifier`: said at start with the greatest stored one."""
+        number = uuid.UUID(identifier).int
+        self._last = max(self._last, (number >> 80 << _COUNTER_BITS) | ((number >> 64) & 0xFFF))
