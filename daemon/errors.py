@@ -16,6 +16,7 @@ QiaodError
     │   └── RemoteUnauthorized  it does not know our credential
     ├── RemoteLimited         it said "not now"; it did nothing; after `retry_after` it may
     ├── RemoteUnavailable     it did nothing; asking again may help
+    │   └── AccountOffline      the WeChat account is not logged in there
     ├── RemoteNonsense        it answered, but not in its own language
     └── OutcomeUnknown        it may have done it, so asking again may do it twice
 
@@ -133,6 +134,10 @@ class RemoteLimited(RemoteError):
 
 
 class RemoteUnavailable(RemoteError):
+    pass
+
+
+class AccountOffline(RemoteUnavailable):
     pass
 
 

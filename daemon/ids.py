@@ -1,7 +1,7 @@
 """Identifiers of our own: UUIDv7 (RFC 9562) as text, each greater than the one before it."""
 
-import random
 import uuid
+from random import Random, SystemRandom
 
 from attrs import define, field
 
@@ -18,7 +18,7 @@ class Ids:
     """
 
     clock: Clock
-    random: random.Random = field(factory=random.SystemRandom)
+    random: Random = field(factory=SystemRandom)
     _last: int = field(default=0, init=False)  # milliseconds << 12 | counter
 
     def new(self) -> str:

@@ -1,0 +1,104 @@
+"""An AI workflow that can answer, what it is asked, and what it says."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from attrs import field, frozen
+
+from daemon.secret import Secret
+
+
+class Provider(StrEnum):
+    FASTGPT = "fastgpt"
+
+
+class Memory(StrEnum):
+    """Who remembers what was said before."""
+
+    DAEMON = "daemon"  # we send the history with each question, a person's own messages included
+    SERVICE = "service"  # the service keeps it under a conversation id, and knows only what passed through it
+
+
+@frozen(kw_only=True)
+class Workflow:
+    id: str
+    name: str
+    provider: Provider
+    base_url: str
+    key: Secret
+    app_id: str | None  # FastGPT 4.15 and newer want it
+    endpoint: str  # v1 or v2, see the provider's documents
+    stream: bool
+    memory: Memory
+    system_prompt: str | None
+    variables: dict[str, Any]
+    timeout: timedelta  # for one call, to the last byte
+    fallback_id: str | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+class Role(StrEnum):
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+@frozen(kw_only=True)
+class Said:
+    role: Role
+    text: str
+
+
+@frozen(kw_only=True)
+class Question:
+    """What a workflow is asked. `turn_id` names the call, so that a lost answer can be looked up."""
+
+    turn_id: str
+    conversation: str  # stable and opaque: keeps one chat's context together on the other side
+    user: str  # the end user, as the service should know them
+    messages: tuple[Said, ...]  # oldest first; the last is what is asked
+    variables: dict[str, Any] = field(factory=dict)
+    request_id: str | None = None
+
+
+@frozen(kw_only=True)
+class Node:
+    """One step of a workflow, as it ran."""
+
+    id: str
+    name: str
+    kind: str  # the provider's own word for it
+    seconds: float
+    failed: bool
+    error: str | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    points_micro: int = 0
+    model: str | None = None
+    input: Any = None
+    output: Any = None
+    children: tuple["Node", ...] = ()
+
+
+@frozen(kw_only=True)
+class Usage:
+    """What a call truly used. Points in integer millionths."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    embedding_tokens: int = 0
+    points_micro: int = 0
+    known: bool = False  # False: the service did not say
+
+
+@frozen(kw_only=True)
+class Answer:
+    text: str
+    nodes: tuple[Node, ...] = ()
+    usage: Usage = field(factory=Usage)
+    seconds: float = 0.0  # the service's own figure where it gives one
+    recovered: bool = False  # looked up afterwards: the connection was lost
+    variables: dict[str, Any] = field(factory=dict)
