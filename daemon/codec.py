@@ -1,6 +1,7 @@
 """JSON in and out. The only module that imports cattrs and orjson."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from enum import Enum
 from typing import Any, TypeVar
 
 import orjson
@@ -19,6 +20,8 @@ _theirs = make_converter()  # other people's payloads may grow fields
 
 
 def _exact(value: Any, kind: type[T]) -> T:
+    if issubclass(kind, Enum):  # a StrEnum comes here by being a str
+        return kind(value)
     if type(value) is not kind:
         raise TypeError(f"expected {kind.__name__}, not {value!r:.80}")
     return value
@@ -40,12 +43,18 @@ def _moment(value: Any, _: type[datetime]) -> datetime:
     return moment.astimezone(UTC)
 
 
+def _span(value: Any, _: type[timedelta]) -> timedelta:
+    return timedelta(seconds=_number(value, float))
+
+
 for _primitive in (str, int, bool):  # cattrs alone would make True of "false", and "None" of null
     _ours.register_structure_hook(_primitive, _exact)
 _ours.register_structure_hook(float, _number)
 for _converter in (_ours, _theirs):
     _converter.register_structure_hook(datetime, _moment)
     _converter.register_unstructure_hook(datetime, rfc3339)
+    _converter.register_structure_hook(timedelta, _span)
+    _converter.register_unstructure_hook(timedelta, timedelta.total_seconds)  # seconds
     _converter.register_structure_hook(Secret, lambda value, _: Secret(_exact(value, str)))
     _converter.register_unstructure_hook(Secret, lambda secret: secret.hint())
 

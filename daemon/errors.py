@@ -10,6 +10,8 @@ QiaodError
 ├── RateLimited             our own limit: not now; after `retry_after` it may
 ├── Unavailable             we cannot do it now, by no fault of the caller
 │   └── StoreUnavailable      the store refuses: full, read-only, broken, or too slow
+├── CannotOpen              the store cannot be opened now; exit code 75, a restart may help
+│   └── MustNotOpen           … nor later, until somebody changes something; exit code 78
 ├── Stale                   the job or row belongs to somebody else by now: drop the result
 └── RemoteError             another service let us down
     ├── RemoteRefused         it said no, and will say so again
@@ -103,6 +105,14 @@ class Unavailable(Waitable):
 
 class StoreUnavailable(Unavailable):
     pass
+
+
+class CannotOpen(QiaodError):
+    exit_code = 75  # EX_TEMPFAIL: systemd tries again
+
+
+class MustNotOpen(CannotOpen):
+    exit_code = 78  # EX_CONFIG: RestartPreventExitStatus
 
 
 class Stale(QiaodError):

@@ -49,6 +49,8 @@ class Kept(StrEnum):
     SUSPENDED = "suspended"
     NO_WORKFLOW = "no_workflow"
     FLOODED = "flooded"  # more than an account may trigger
+    FAILED = "failed"  # every workflow did; the turn says how
+    REVOKED = "revoked"  # its author took it back in time
 
 
 class Author(StrEnum):

@@ -13,11 +13,18 @@ from daemon.clock import Clock
 from daemon.ids import Ids
 from daemon.store.migrate import migrate
 from daemon.store.tx import P, T, Tx, Work
+from daemon.store.writer import Writer
+from daemon.tasks import running
 
+@define
+class Session:
+    connection: aiosqlite.Connection
+    async def run(self, work):
+        return await self.connection._execute(work, self.connection._conn)
 
 @define
 class Database:
-    _writer: aiosqlite.Connection
+    _writer: Writer
     _reader: aiosqlite.Connection
     clock: Clock
     ids: Ids
@@ -25,18 +32,7 @@ class Database:
 
     async def write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `work` returns, once everything it did is durable; all of it or nothing."""
-
-        def transaction(db: sqlite3.Connection) -> T:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                result = work(Tx(db, self.ids, self.clock.now(), self.epoch), *args, **kwargs)
-                db.execute("COMMIT")
-            except BaseException:
-                db.rollback()
-                raise
-            return result
-
-        return await self._run(self._writer, transaction)
+        return await self._writer.write(work, *args, **kwargs)
 
     async def read(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._run(
@@ -60,4 +56,7 @@ async def open_database(path: Path, clock: Clock) -> AsyncIterator[Database]:
         await writer.execute("PRAGMA synchronous = FULL")
         await asyncio.shield(writer._execute(migrate, writer._conn))  # type: ignore[no-untyped-call]
         await reader.execute("PRAGMA query_only = ON")
-        yield Database(writer, reader, clock, Ids(clock))
+        w = Writer(Session(writer), clock, Ids(clock), 1)
+        async with running(w.run(), "store writer"):
+            yield Database(w, reader, clock, Ids(clock))
+            await w.drained()

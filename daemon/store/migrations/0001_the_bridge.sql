@@ -177,7 +177,7 @@ CREATE TABLE jobs (
     key          TEXT,
     args         BLOB NOT NULL,
     state        TEXT NOT NULL CHECK (state IN ('ready', 'running', 'done', 'dead', 'cancelled')),
-    blocked      INTEGER NOT NULL DEFAULT 0,      -- an earlier job of its lane and key is still open
+    blocked      INTEGER NOT NULL DEFAULT 0,      -- 0: no earlier job of its lane and key is open; else its place in that line
     attempts     INTEGER NOT NULL DEFAULT 0,
     interrupted  INTEGER NOT NULL DEFAULT 0,
     epoch        INTEGER NOT NULL DEFAULT 0,
@@ -192,7 +192,7 @@ CREATE TABLE jobs (
     request_id   TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX jobs_due ON jobs (lane, due_ms, id) WHERE state = 'ready' AND blocked = 0;
-CREATE INDEX jobs_line ON jobs (lane, key, id) WHERE state IN ('ready', 'running') AND key IS NOT NULL;
+CREATE INDEX jobs_line ON jobs (lane, key, blocked) WHERE state IN ('ready', 'running') AND key IS NOT NULL;
 CREATE UNIQUE INDEX jobs_head ON jobs (lane, key) WHERE state = 'running' AND key IS NOT NULL;  -- one at a time, whatever the code does
 CREATE UNIQUE INDEX jobs_unique ON jobs (lane, unique_key) WHERE state IN ('ready', 'running') AND unique_key IS NOT NULL;
 CREATE INDEX jobs_running ON jobs (epoch) WHERE state = 'running';

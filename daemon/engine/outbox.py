@@ -1,0 +1,201 @@
+"""Messages on their way out: one at a time for an account, at its pace, and each at most once."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+from attrs import define, frozen
+
+from daemon.codec import decode, encode
+from daemon.domain.account import Account, AccountState
+from daemon.domain.conversation import Conversation, Kept
+from daemon.domain.job import Job, NewJob
+from daemon.domain.message import AccountId
+from daemon.domain.send import FINAL, NewSend, Outgoing, Send, SendOrigin, SendState
+from daemon.engine.accounts import SEND_LANE, Accounts
+from daemon.engine.conversations import why_silent
+from daemon.engine.jobs import Done, Result, Snooze
+from daemon.engine.ports import Messenger
+from daemon.errors import (
+    AccountOffline,
+    NotFound,
+    OutcomeUnknown,
+    RemoteError,
+    RemoteLimited,
+    RemoteNonsense,
+    RemoteRefused,
+    RemoteUnauthorized,
+    RemoteUnavailable,
+)
+from daemon.limits.breaker import Breaker, Breakers
+from daemon.limits.pace import Pace
+from daemon.limits.retry import Retry
+from daemon.store import conversations, jobs, levels, sends
+from daemon.store.database import Database
+from daemon.store.tx import Tx
+
+log = structlog.get_logger()
+
+CREDENTIAL = "credential"  # why a breaker is held open
+LEVELS = "pace/"  # of the stored levels' names
+OFFLINE_PAUSE = timedelta(seconds=60)  # until the next send of an offline account is tried: it is the probe
+LIMITED_PAUSE = timedelta(seconds=60)  # where the gateway says "too often" and not how long
+SUSPENDED_PAUSE = timedelta(minutes=5)  # an operator's change wakes the line at once
+
+
+@frozen(kw_only=True)
+class Args:
+    send_id: str
+
+
+def why_over(
+    send: Send, account: Account | None, conversation: Conversation | None, *, now: datetime
+) -> tuple[SendState, str] | None:
+    """The state it ends in without being sent, and why; None where it is to be sent."""
+    if send.state in {SendState.SENDING, SendState.UNKNOWN}:
+        return SendState.UNKNOWN, send.error or "send.interrupted"  # an earlier attempt of ours was cut short
+    if account is None:
+        return SendState.CANCELLED, "account.not_found"
+    if now >= send.expires_at:
+        return SendState.EXPIRED, send.error or "send.too_late"
+    if send.origin is SendOrigin.REPLY and conversation is not None and _overtaken(account, conversation, now):
+        return SendState.CANCELLED, "send.overtaken"
+    return None
+
+
+def _overtaken(account: Account, conversation: Conversation, now: datetime) -> bool:
+    """A person answers here by now, or the assistant was told to be quiet."""
+    return why_silent(account, conversation, now=now) in {Kept.HELD, Kept.MUTED}
+
+
+def enqueue(tx: Tx, new: NewSend) -> str:
+    """One unit: the send and the job that carries it out."""
+    send_id = sends.add(tx, new)
+    jobs.add(
+        tx,
+        NewJob(
+            lane=SEND_LANE,
+            key=new.account_id,
+            args=encode(Args(send_id=send_id)),
+            unique_key=send_id,
+            request_id=new.request_id,
+        ),
+    )
+    return send_id
+
+
+@define
+class Outbox:
+    """The handler of the lane `send`. Its jobs' key is the account: so a crash leaves one `unknown` an account at most."""
+
+    db: Database
+    accounts: Accounts
+    messenger: Messenger
+    pace: Pace
+    breakers: Breakers
+    retry: Retry
+    draw: Callable[[], float]  # in [0, 1)
+
+    async def __call__(self, job: Job) -> Result:
+        send_id = decode(job.args, Args).send_id
+        send, conversation = await self.db.read(_look, send_id)
+        if send is None or send.state in FINAL:
+            return Done()
+        account = self._account(send.account_id)
+        if over := why_over(send, account, conversation, now=self.db.clock.now()):
+            return Done(partial(_end, send=send, state=over[0], error=over[1], detail=""))
+        assert account is not None
+        if wait := self._not_before(account):
+            return Snooze(wait[0], partial(_wait, send_id=send.id, delay=wait[0], error=wait[1], detail=""), wait[1])
+        if not await self.db.write(_start, send, account, self.pace.level(account.id)):
+            return Done(partial(_end, send=send, state=SendState.CANCELLED, error="send.overtaken", detail=""))
+        return await self._send(account, send)
+
+    def _account(self, account_id: AccountId) -> Account | None:
+        try:
+            return self.accounts.get(account_id)
+        except NotFound:
+            return None
+
+    def _not_before(self, account: Account) -> tuple[timedelta, str] | None:
+        """How long it has to wait, and why; nothing where it may go now, and then its tokens are taken."""
+        if not account.may_send:
+            return SUSPENDED_PAUSE, "account.suspended"
+        if wait := self._breaker(account).before():
+            return wait, "gewe.breaker_open"
+        if wait := self.pace.take(account.id):
+            return wait, "send.pace"
+        return None
+
+    async def _send(self, account: Account, send: Send) -> Result:
+        breaker = self._breaker(account)
+        try:
+            accepted = await self.messenger.send_text(
+                account, Outgoing(to=send.to, text=send.text, mentions=send.mentions)
+            )
+        except RemoteError as error:
+            return await self._failed(account, send, error)
+        breaker.succeeded()
+        await self.accounts.observe(account, AccountState.ONLINE)
+        log.info("send.accepted", send=send.id, account=account.id, wechat_id=accepted.wechat_id)
+        return Done(partial(sends.accept, send_id=send.id, accepted=accepted))
+
+    async def _failed(self, account: Account, send: Send, error: RemoteError) -> Result:
+        """Each class of failure has its own end; only where surely nothing was sent is it tried again."""
+        log.warning("send.failed", send=send.id, account=account.id, code=error.code, detail=error.detail)
+        breaker = self._breaker(account)
+        match error:
+            case RemoteUnauthorized():
+                breaker.force_open(CREDENTIAL)
+                return self._wait(send, SUSPENDED_PAUSE, error)
+            case AccountOffline():
+                breaker.succeeded()  # the gateway itself is well
+                await self.accounts.observe(account, AccountState.OFFLINE, error.code)
+                return self._wait(send, OFFLINE_PAUSE, error)
+            case RemoteLimited():
+                breaker.succeeded()
+                return self._wait(send, error.retry_after or LIMITED_PAUSE, error)
+            case RemoteRefused():
+                breaker.succeeded()
+                return Done(partial(_end, send=send, state=SendState.FAILED, error=error.code, detail=error.detail))
+            case RemoteUnavailable():
+                breaker.failed()
+                return self._wait(send, self.retry.delay(send.attempts + 1, self.draw), error)
+            case OutcomeUnknown() | RemoteNonsense():
+                breaker.failed()
+                return Done(partial(_end, send=send, state=SendState.UNKNOWN, error=error.code, detail=error.detail))
+            case _:
+                raise error
+
+    def _wait(self, send: Send, delay: timedelta, error: RemoteError) -> Snooze:
+        work = partial(_wait, send_id=send.id, delay=delay, error=error.code, detail=error.detail)
+        return Snooze(delay, work, error.code)
+
+    def _breaker(self, account: Account) -> Breaker:
+        return self.breakers.get("gewe", f"{account.id}/{account.version}")  # a new token is a new chance
+
+
+def _look(tx: Tx, send_id: str) -> tuple[Send | None, Conversation | None]:
+    send = sends.get(tx, send_id)
+    return send, None if send is None else conversations.get(tx, send.conversation_id)
+
+
+def _start(tx: Tx, send: Send, account: Account, level: float) -> bool:
+    """Durable before the first byte, with the level of its limiter; looked at once more, a person may have been quicker."""
+    conversation = conversations.get(tx, send.conversation_id)
+    if send.origin is SendOrigin.REPLY and conversation is not None and _overtaken(account, conversation, tx.now):
+        return False
+    levels.save(tx, LEVELS + account.id, level)
+    return sends.start(tx, send.id)
+
+
+def _end(tx: Tx, *, send: Send, state: SendState, error: str, detail: str) -> None:
+    """It ends unsent, or nobody knows. The parts after it stay home, but not those after an unknown one."""
+    sends.end(tx, send.id, state, error=error, detail=detail)
+    if state is not SendState.UNKNOWN:
+        sends.cancel_rest(tx, send.batch, error=error)
+
+
+def _wait(tx: Tx, *, send_id: str, delay: timedelta, error: str, detail: str) -> None:
+    sends.wait(tx, send_id, until=tx.now + delay, error=error, detail=detail)

@@ -1,0 +1,141 @@
+"""The registry of workflows, with those in use cached for a while."""
+
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from attrs import asdict, define, evolve, field, frozen
+
+from daemon.domain.workflow import Memory, Provider, Workflow
+from daemon.errors import Conflict, Invalid, NotFound, PreconditionFailed, Problem
+from daemon.secret import Secret
+from daemon.store import workflows
+from daemon.store.database import Database
+from daemon.store.tx import Tx
+from daemon.vault import Vault
+
+log = structlog.get_logger()
+
+LONGEST_CHAIN = 5  # of fallbacks
+
+
+@frozen(kw_only=True)
+class WorkflowDraft:
+    """What an operator says of a workflow."""
+
+    name: str
+    provider: Provider
+    base_url: str
+    key: Secret
+    app_id: str | None
+    endpoint: str
+    stream: bool
+    memory: Memory
+    system_prompt: str | None
+    variables: dict[str, object]
+    timeout: timedelta
+    fallback_id: str | None
+
+
+@define
+class Workflows:
+    db: Database
+    vault: Vault
+    keep: timedelta = timedelta(minutes=5)
+    _cached: dict[str, tuple[float, Workflow]] = field(factory=dict, init=False)
+
+    async def get(self, workflow_id: str) -> Workflow:
+        """From the cache, at most `keep` old. A change through this daemon is seen at once."""
+        now = self.db.clock.monotonic()
+        cached = self._cached.get(workflow_id)
+        if cached is not None and now < cached[0]:
+            return cached[1]
+        workflow = await self.db.read(workflows.get, self.vault, workflow_id)
+        if workflow is None:
+            self._cached.pop(workflow_id, None)
+            raise NotFound("workflow.not_found", id=workflow_id)
+        self._cached[workflow_id] = (now + self.keep.total_seconds(), workflow)
+        return workflow
+
+    async def chain(self, workflow_id: str) -> list[Workflow]:
+        """The workflow and its fallbacks, in the order they are asked."""
+        chain = [await self.get(workflow_id)]
+        while chain[-1].fallback_id and len(chain) < LONGEST_CHAIN:
+            chain.append(await self.get(chain[-1].fallback_id))
+        return chain
+
+    async def page(
+        self, *, provider: Provider | None, before: str | None, limit: int
+    ) -> tuple[list[Workflow], int]:
+        return await self.db.read(_page, self.vault, provider=provider, before=before, limit=limit)
+
+    async def add(self, draft: WorkflowDraft) -> Workflow:
+        workflow = await self.db.write(_add, self.vault, draft)
+        log.info("workflow.added", workflow=workflow.id, provider=workflow.provider)
+        return workflow
+
+    async def change(self, workflow_id: str, draft: WorkflowDraft, *, version: int | None) -> Workflow:
+        workflow = await self.db.write(_change, self.vault, workflow_id, draft, version=version)
+        self._cached.pop(workflow_id, None)
+        log.info("workflow.changed", workflow=workflow_id)
+        return workflow
+
+    async def remove(self, workflow_id: str, *, version: int | None) -> None:
+        await self.db.write(_remove, self.vault, workflow_id, version=version)
+        self._cached.pop(workflow_id, None)
+        log.info("workflow.removed", workflow=workflow_id)
+
+
+def _page(
+    tx: Tx, vault: Vault, *, provider: Provider | None, before: str | None, limit: int
+) -> tuple[list[Workflow], int]:
+    found = workflows.page(tx, vault, provider=provider, before=before, limit=limit)
+    return found, workflows.count(tx, provider=provider)
+
+
+def _known(tx: Tx, vault: Vault, workflow_id: str, version: int | None) -> Workflow:
+    workflow = workflows.get(tx, vault, workflow_id)
+    if workflow is None:
+        raise NotFound("workflow.not_found", id=workflow_id)
+    if version is not None and version != workflow.version:
+        raise PreconditionFailed("stale_version", found=workflow.version)
+    return workflow
+
+
+def _check_fallback(tx: Tx, vault: Vault, fallback_id: str | None, *, own_id: str | None) -> None:
+    """A fallback must exist, and no chain of them may come back to its beginning."""
+    seen, following = {own_id}, fallback_id
+    while following is not None:
+        if following in seen:
+            raise Invalid(problems=[Problem("fallback_id", "the fallbacks form a circle")])
+        seen.add(following)
+        workflow = workflows.get(tx, vault, following)
+        if workflow is None:
+            raise Invalid(problems=[Problem("fallback_id", "no such workflow")])
+        following = workflow.fallback_id
+
+
+def _add(tx: Tx, vault: Vault, draft: WorkflowDraft) -> Workflow:
+    _check_fallback(tx, vault, draft.fallback_id, own_id=None)
+    workflow = Workflow(id=tx.new_id(), created_at=tx.now, updated_at=tx.now, version=1, **_fields(draft))
+    workflows.add(tx, vault, workflow)
+    return workflow
+
+
+def _change(tx: Tx, vault: Vault, workflow_id: str, draft: WorkflowDraft, *, version: int | None) -> Workflow:
+    known = _known(tx, vault, workflow_id, version)
+    _check_fallback(tx, vault, draft.fallback_id, own_id=workflow_id)
+    workflow = evolve(known, updated_at=tx.now, version=known.version + 1, **_fields(draft))
+    workflows.save(tx, vault, workflow)
+    return workflow
+
+
+def _remove(tx: Tx, vault: Vault, workflow_id: str, *, version: int | None) -> None:
+    _known(tx, vault, workflow_id, version)
+    if users := workflows.users(tx, workflow_id):
+        raise Conflict("workflow.in_use", users=", ".join(users))
+    workflows.remove(tx, workflow_id)
+
+
+def _fields(draft: WorkflowDraft) -> dict[str, Any]:
+    return asdict(draft, recurse=False)

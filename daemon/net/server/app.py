@@ -1,0 +1,53 @@
+"""All routes, their surroundings and the services behind them as one aiohttp application."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from aiohttp import web
+from attrs import frozen
+
+from daemon.net.server.auth import Door
+from daemon.net.server.endpoint import Endpoint
+from daemon.net.server.idempotency import Replays
+from daemon.net.server.observe import Surroundings, add_headers
+from daemon.net.server.routes import BODY_MOST, Route, Routes
+from daemon.net.server.schema import Schemas
+
+
+@frozen
+class Services:
+    """What handlers ask for with `call.service(KEY)`; each under a typed key."""
+
+    given: Mapping[web.AppKey[Any], Any]
+
+
+def build(
+    tables: Iterable[Routes], door: Door, replays: Replays, around: Surroundings, services: Mapping[web.AppKey[Any], Any]
+) -> web.Application:
+    app = web.Application(middlewares=[around.around], client_max_size=BODY_MOST)
+    app.on_response_prepare.append(add_headers)
+    for key, service in services.items():
+        app[key] = service
+    schemas = Schemas()
+    for route in in_order(tables):
+        _add(app, route, Endpoint(route, door, replays, schemas))
+    return app
+
+
+def in_order(tables: Iterable[Routes]) -> list[Route]:
+    """Fixed segments before named ones: `/keys/mine` is found before `/keys/{id}`, whatever was declared first."""
+    routes = [route for table in tables for route in table.routes]
+    seen: set[tuple[str, str]] = set()
+    for route in routes:
+        if (route.method, route.path) in seen:
+            raise TypeError(f"{route.method} {route.path} is declared twice")
+        seen.add((route.method, route.path))
+    return sorted(routes, key=lambda route: [segment.startswith("{") for segment in route.path.split("/")])
+
+
+def _add(app: web.Application, route: Route, endpoint: Endpoint) -> None:
+    bare = route.path.rstrip("/")
+    methods = (route.method, "HEAD") if route.method == "GET" else (route.method,)
+    for path in [bare, bare + "/"] if bare else ["/"]:
+        for method in methods:
+            app.router.add_route(method, path, endpoint.__call__)

@@ -1,0 +1,120 @@
+"""Around every request: its id, its language, its errors as problem documents, its line in the log, its count."""
+
+import re
+import time
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+import structlog
+from aiohttp import HttpVersion10, web
+from attrs import frozen
+
+from daemon.ids import Ids
+from daemon.net.server.auth import peer_uid
+from daemon.net.server.endpoint import ACTOR, HEADERS, LANGUAGE, REQUEST_ID, STATUSES
+from daemon.net.server.language import choose
+from daemon.net.server.metrics import HttpMetrics
+from daemon.net.server.problems import Refused, Teller, as_ours
+
+log = structlog.get_logger()
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{8,128}")  # whatever a caller sends ends in our logs
+
+ALWAYS = {  # on every answer
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Server": "qiaod",
+}
+
+
+@frozen(kw_only=True)
+class Surroundings:
+    """The middleware that is around everything else."""
+
+    ids: Ids
+    teller: Teller
+    metrics: HttpMetrics
+    hosts: frozenset[str]  # the names a request on TCP may call us by; none: any
+    language: str  # where the caller does not say
+    monotonic: Callable[[], float] = time.monotonic
+
+    @web.middleware
+    async def around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        began = self.monotonic()
+        request[REQUEST_ID] = self._request_id(request)
+        request[LANGUAGE] = choose(request.headers.get("Accept-Language"), self.language)
+        request[HEADERS] = {**ALWAYS, "X-Request-ID": request[REQUEST_ID]}
+        with structlog.contextvars.bound_contextvars(request_id=request[REQUEST_ID]):
+            response = await self._answered(request, handler)
+            self._note(request, response, self.monotonic() - began)
+        return response
+
+    async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            self._admissible(request)
+            return await handler(request)
+        except ConnectionError:
+            raise  # the caller is gone: there is nobody to tell
+        except Exception as error:  # noqa: BLE001
+            return self.teller.tell(
+                as_ours(error),
+                language=request[LANGUAGE],
+                request_id=request[REQUEST_ID],
+                statuses=request.get(STATUSES),
+            )
+
+    def _admissible(self, request: web.Request) -> None:
+        if request.version < HttpVersion10:
+            raise Refused(505, {"Connection": "close"})
+        if not self.hosts or peer_uid(request.transport) is not None:
+            return
+        if host_name(request.headers.get("Host", "")) not in self.hosts:
+            raise Refused(421, {"Connection": "close"})  # DNS rebinding: another site's name for our address
+
+    def _request_id(self, request: web.Request) -> str:
+        told = request.headers.get("X-Request-ID", "")
+        return told if _REQUEST_ID.fullmatch(told) else self.ids.new()
+
+    def _note(self, request: web.Request, response: web.StreamResponse, seconds: float) -> None:
+        """The route's pattern, never the path: that of a callback is its secret."""
+        route = pattern(request)
+        actor = request.get(ACTOR)
+        self.metrics.requests.labels(_method(request), route, str(response.status)).inc()
+        self.metrics.seconds.labels(route).observe(seconds)
+        log.info(
+            "http.answered",
+            method=_method(request),
+            route=route,
+            status=response.status,
+            ms=round(seconds * 1000, 1),
+            actor=actor.id if actor else None,
+        )
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """On every answer, also of streams: a signal sent just before the first byte."""
+    for name, value in request.get(HEADERS, ALWAYS).items():
+        response.headers.setdefault(name, value) if name != "Server" else response.headers.update({name: value})
+    if response.status == HTTPStatus.NO_CONTENT:
+        response.headers.popall("Content-Type", None)
+
+
+def pattern(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return resource.canonical.rstrip("/") or "/" if resource is not None else "(none)"
+
+
+def host_name(host: str) -> str:
+    """`localhost` of `localhost:8470`, `::1` of `[::1]:8470`."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.partition(":")[0].rstrip(".").lower()
+
+
+def _method(request: web.Request) -> str:
+    """One of HTTP's: strangers make up methods, and each would be a series of its own."""
+    known = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+    return request.method if request.method in known else "OTHER"

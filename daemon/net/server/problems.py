@@ -1,0 +1,141 @@
+"""Every error as an RFC 9457 problem document: the one place that knows both our errors and HTTP."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from aiohttp import web
+from attrs import frozen
+
+from daemon import errors
+from daemon.codec import encode_text
+from daemon.errors import QiaodError
+from daemon.secret import Redactor
+
+log = structlog.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUS: dict[type[QiaodError], int] = {  # the nearest ancestor decides, so a new error needs no new line
+    QiaodError: 500,
+    errors.Invalid: 400,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.PreconditionFailed: 412,
+    errors.RateLimited: 429,
+    errors.Unavailable: 503,
+    errors.Stale: 409,
+    errors.RemoteError: 502,
+    errors.RemoteLimited: 503,
+    errors.OutcomeUnknown: 504,
+}
+
+CODES = {  # what aiohttp itself refuses
+    400: "http.bad_request",
+    404: "http.no_such_route",
+    405: "http.method_not_allowed",
+    406: "http.not_acceptable",
+    408: "http.too_slow",
+    411: "http.length_required",
+    413: "http.too_large",
+    414: "http.uri_too_long",
+    415: "http.media_type",
+    417: "http.expectation",
+    421: "http.misdirected",
+    431: "http.headers_too_large",
+    503: "http.overloaded",
+    505: "http.version",
+}
+
+
+class Refused(QiaodError):
+    """HTTP has a status for what is wrong, and no resource of ours was asked."""
+
+    def __init__(self, status: int, headers: Mapping[str, str] | None = None, /, **facts: object) -> None:
+        super().__init__(CODES[status], **facts)
+        self.status = status
+        self.headers = headers or {}
+
+
+class BodyTooSlow(TimeoutError):
+    """The rest of a body did not come in time."""
+
+
+Statuses = Mapping[type[QiaodError], int]
+
+
+def status_of(error: QiaodError, own: Statuses) -> int:
+    if isinstance(error, Refused):
+        return error.status
+    table = {**STATUS, **own}
+    return next(table[kind] for kind in type(error).__mro__ if kind in table)
+
+
+def document(error: QiaodError, status: int, *, language: str, request_id: str) -> dict[str, Any]:
+    text = error.text(language)
+    told: dict[str, Any] = {
+        "type": f"/problems/{error.code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": text,
+        "instance": request_id,
+        "code": error.code,
+        "request_id": request_id,
+        "error": HTTPStatus(status).phrase,  # as the seeds' clients read it
+        "message": text,
+    }
+    if isinstance(error, errors.Invalid):
+        told["errors"] = [{"field": p.field, "message": p.message} for p in error.problems]
+    return told
+
+
+@frozen
+class Teller:
+    """Tells a caller what went wrong, in their language, without what must not be seen."""
+
+    redactor: Redactor
+
+    def tell(
+        self, error: QiaodError, *, language: str, request_id: str, statuses: Statuses | None = None
+    ) -> web.Response:
+        status = status_of(error, statuses or {})
+        told = document(error, status, language=language, request_id=request_id)
+        text = self.redactor.clean(encode_text(told))
+        return web.Response(body=text.encode(), status=status, content_type=MEDIA_TYPE, headers=_headers(error))
+
+
+def _headers(error: QiaodError) -> dict[str, str]:
+    headers = {"Cache-Control": "no-store"}
+    after = getattr(error, "retry_after", None)
+    if after is not None:
+        headers["Retry-After"] = str(max(1, round(after.total_seconds() + 0.499)))  # whole seconds, never too early
+    if isinstance(error, errors.Unauthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, Refused):
+        headers |= error.headers
+    return headers
+
+
+def as_ours(error: Exception) -> QiaodError:
+    """Any exception as one of our errors. What was not foreseen is logged here, once, and shows nothing of itself."""
+    if isinstance(error, QiaodError):
+        return error
+    if isinstance(error, web.HTTPException):
+        return _of_aiohttp(error)
+    if isinstance(error, BodyTooSlow):
+        return Refused(408, {"Connection": "close"})
+    if isinstance(error, OverflowError | UnicodeError):
+        return errors.Invalid("invalid.unstorable")  # a number or a text that no column can hold
+    if isinstance(error, MemoryError | RecursionError):
+        log.exception("http.exhausted")
+        return Refused(503, {"Retry-After": "5"})
+    log.exception("http.crashed")
+    return QiaodError("internal")
+
+
+def _of_aiohttp(error: web.HTTPException) -> QiaodError:
+    allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+    return Refused(error.status if error.status in CODES else 400, allow)

@@ -1,0 +1,52 @@
+"""How often each caller may call, by class, and how the answer says so: draft-ietf-httpapi-ratelimit-headers-10."""
+
+import math
+from collections.abc import Mapping
+from datetime import timedelta
+
+from attrs import frozen
+
+from daemon.clock import Clock
+from daemon.domain.access import Role
+from daemon.errors import RateLimited
+from daemon.limits.keyed import KeyedBuckets
+
+STRANGERS = "address"  # calls with no key or a wrong one, by address
+LOCAL = "uid"  # callers on the Unix socket
+
+PER_SECOND = {  # class: (rate, burst)
+    Role.VIEWER: (20, 40),
+    Role.AUDITOR: (20, 40),
+    Role.OPERATOR: (20, 40),
+    Role.ADMIN: (20, 40),
+    Role.AGENT: (5, 10),
+    STRANGERS: (10, 20),
+    LOCAL: (200, 400),
+}
+
+
+@frozen
+class RateLimits:
+    """One table of buckets a class."""
+
+    tables: Mapping[str, KeyedBuckets]
+
+    @classmethod
+    def standard(cls, clock: Clock) -> "RateLimits":
+        return cls({name: KeyedBuckets(rate, burst, clock) for name, (rate, burst) in PER_SECOND.items()})
+
+    def take(self, name: str, key: str) -> None:
+        """Raises RateLimited where the caller's bucket is empty."""
+        wait = self.tables[name].take(key)
+        if wait:
+            raise RateLimited("rate.api", retry_after=wait)
+
+    def headers(self, name: str, key: str) -> dict[str, str]:
+        table = self.tables[name]
+        window = math.ceil(table.burst / table.rate)
+        left = max(0, math.floor(table.level(key)))
+        wait: timedelta = table.wait_for(key, min(left + 1, table.burst))
+        return {
+            "RateLimit-Policy": f'"{name}";q={int(table.burst)};w={window}',
+            "RateLimit": f'"{name}";r={left};t={math.ceil(wait.total_seconds())}',
+        }

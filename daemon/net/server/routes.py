@@ -1,0 +1,124 @@
+"""Routes declared beside their handlers: `@routes.post("/api/v1/keys", role=Role.ADMIN, summary="…")`.
+
+A handler is `async def name(call: Call, …) -> Answer`. Its other parameters say what it reads:
+a name that stands in the path is a path parameter; `body` is the body (an attrs class, or `bytes` for a raw one);
+`paging: Paging` is `?limit=&cursor=`; keyword-only ones are query parameters, and the filters of a list.
+The answer is an attrs class, a `Page[T]`, a `Reply[T]`, None (204), or an aiohttp response of its own making.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from enum import Enum, auto
+from typing import Any, TypeVar
+
+from attrs import define, field, frozen
+
+from daemon.domain.access import Role
+from daemon.errors import QiaodError
+from daemon.net.server.signature import Signature, read_signature
+
+H = TypeVar("H", bound=Callable[..., Awaitable[Any]])
+
+
+class Open(Enum):
+    """Who may call a route that no role guards."""
+
+    PUBLIC = auto()  # anybody
+    CALLBACK = auto()  # whoever knows its path, which is therefore never logged
+    LOCAL = auto()  # anybody on the Unix socket; on TCP a viewer
+
+
+Who = Role | tuple[Role, ...] | Open
+
+BODY_MOST = 2**20  # API.md: 1 MiB unless said
+
+
+@frozen(kw_only=True)
+class Route:
+    method: str
+    path: str
+    who: Who
+    summary: str
+    status: int
+    effect: bool  # it creates or causes something: Idempotency-Key counts
+    once: bool  # its answer holds a secret, so it is never stored and never given again
+    body_most: int  # bytes
+    produces: str | None  # the media type of an answer that is not JSON of ours
+    statuses: Mapping[type[QiaodError], int]  # where this route's seed has another status for an error
+    lenient: bool  # query parameters that it does not know are passed over
+    tag: str
+    handler: Callable[..., Awaitable[Any]]
+    signature: Signature
+
+    @property
+    def name(self) -> str:
+        return f"{self.tag.lower().replace(' ', '_')}_{self.handler.__name__}"
+
+
+@define
+class Routes:
+    """The routes of one module, told apart in the documents by their tag."""
+
+    tag: str
+    routes: list[Route] = field(factory=list, init=False)
+
+    def get(self, path: str, **said: Any) -> Callable[[H], H]:
+        return self.add("GET", path, **said)
+
+    def post(self, path: str, **said: Any) -> Callable[[H], H]:
+        return self.add("POST", path, **said)
+
+    def put(self, path: str, **said: Any) -> Callable[[H], H]:
+        return self.add("PUT", path, **said)
+
+    def patch(self, path: str, **said: Any) -> Callable[[H], H]:
+        return self.add("PATCH", path, **said)
+
+    def delete(self, path: str, **said: Any) -> Callable[[H], H]:
+        return self.add("DELETE", path, **said)
+
+    def add(
+        self,
+        method: str,
+        path: str,
+        *,
+        role: Who,
+        summary: str,
+        status: int = 200,
+        effect: bool = False,
+        once: bool = False,
+        body_most: int = BODY_MOST,
+        produces: str | None = None,
+        statuses: Mapping[type[QiaodError], int] | None = None,
+        lenient: bool = False,
+    ) -> Callable[[H], H]:
+        def declare(handler: H) -> H:
+            signature = read_signature(path, handler)
+            route = Route(
+                method=method,
+                path=path,
+                who=role,
+                summary=summary,
+                status=204 if signature.answer is None else status,
+                effect=effect,
+                once=once,
+                body_most=body_most,
+                produces=produces,
+                statuses=statuses or {},
+                lenient=lenient,
+                tag=self.tag,
+                handler=handler,
+                signature=signature,
+            )
+            self.routes.append(_checked(route))
+            return handler
+
+        return declare
+
+
+def _checked(route: Route) -> Route:
+    """A route that promises what it cannot hold fails at import."""
+    if not isinstance(route.who, Role | Open | tuple) or route.who == ():
+        raise TypeError(f"{route.method} {route.path} does not say who may call it")
+    if route.method == "GET" and (route.effect or route.signature.body is not None):
+        raise TypeError(f"GET {route.path} must change nothing")
+    return route

@@ -1,0 +1,71 @@
+"""Room on the disk held back for the day it is full, so that what has begun can still be ended."""
+
+import contextlib
+import os
+from pathlib import Path
+
+import structlog
+from attrs import define
+
+log = structlog.get_logger()
+
+NAME = "reserve.bin"
+ROOMY = 0.10  # of the disk free: only then is room taken away from others again
+SPARE = 1.5  # times the reserve that must be free before the disk counts as usable again: one of them is our own
+
+
+@define(eq=False)
+class Reserve:
+    """A file of `size` really allocated bytes; size 0 is none."""
+
+    directory: Path
+    size: int
+
+    @property
+    def path(self) -> Path:
+        return self.directory / NAME
+
+    def held(self) -> bool:
+        try:
+            return self.path.stat().st_size == self.size > 0
+        except FileNotFoundError:
+            return False
+
+    def hold(self) -> bool:
+        """Take the room where there is plenty; whether it is held."""
+        if self.size == 0 or self.held():
+            return self.size > 0
+        if not self._plenty():
+            return False
+        try:
+            self._allocate()
+        except OSError as error:
+            log.warning("store.reserve_refused", error=str(error))
+            self.release()
+        return self.held()
+
+    def release(self) -> None:
+        """Give the room back to whoever needs it."""
+        with contextlib.suppress(FileNotFoundError):
+            self.path.unlink()
+
+    def free(self) -> int:
+        """Bytes that we may still write."""
+        disk = os.statvfs(self.directory)
+        return disk.f_bavail * disk.f_frsize
+
+    def recovered(self) -> bool:
+        """Others have given room back, beyond what our own reserve was."""
+        return self.free() >= self.size * SPARE
+
+    def _plenty(self) -> bool:
+        disk = os.statvfs(self.directory)
+        return self.free() >= max(self.size * SPARE, disk.f_blocks * disk.f_frsize * ROOMY)
+
+    def _allocate(self) -> None:
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.posix_fallocate(descriptor, 0, self.size)  # a sparse file would hold nothing
+        finally:
+            os.close(descriptor)

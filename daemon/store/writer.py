@@ -1,0 +1,181 @@
+"""Group commit: whatever waits to be written is committed together, and only then is anybody told.
+
+Each unit of work runs in a savepoint of its own inside one transaction, so that what fails, fails alone; one hop to
+the writing thread and one fdatasync serve the whole batch.
+"""
+
+import asyncio
+import sqlite3
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar
+
+import structlog
+from attrs import define, field, frozen
+
+from daemon.clock import Clock
+from daemon.errors import StoreUnavailable
+from daemon.ids import Ids
+from daemon.store.faults import Fault, fault_of, refusal
+from daemon.store.tx import P, T, Tx, Work
+
+log = structlog.get_logger()
+
+R = TypeVar("R")
+
+BATCH = 256  # units in one transaction: bounds how long it holds the write lock, and what one fault can fail
+LONGEST = 20_000  # units waiting: past this, being told "no" at once is kinder than a place in the line
+AFTER_A_FULL_LINE = timedelta(seconds=5)
+
+
+class Session(Protocol):
+    """A connection and the thread it lives on."""
+
+    def run(self, work: Callable[[sqlite3.Connection], R]) -> Awaitable[R]: ...
+
+
+@define(eq=False)
+class Unit:
+    """One unit of work and who waits for it; then, how it went."""
+
+    work: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    waiter: asyncio.Future[Any]
+    asked: float  # monotonic
+    result: Any = None
+    error: BaseException | None = None
+
+    def attempt(self, tx: Tx) -> None:
+        """Do it, or leave nothing of it. Raises only what spoils the whole transaction."""
+        tx.connection.execute("SAVEPOINT unit")
+        try:
+            self.result = self.work(tx, *self.args, **self.kwargs)
+        except BaseException as error:
+            if fault_of(error) is not None or not tx.connection.in_transaction:
+                raise
+            tx.connection.execute("ROLLBACK TO unit")
+            self.error = error
+        tx.connection.execute("RELEASE unit")
+
+    def tell(self) -> None:
+        if self.waiter.done():  # nobody waits any more
+            return
+        if self.error is None:
+            self.waiter.set_result(self.result)
+        elif isinstance(self.error, StopIteration):  # which a future refuses to carry
+            self.waiter.set_exception(RuntimeError("a unit of work raised StopIteration"))
+        else:
+            self.waiter.set_exception(self.error)
+
+
+@frozen
+class Committed:
+    """How a batch went: the lanes that got jobs, or the fault that let none of it through."""
+
+    lanes: set[str]
+    fault: Fault | None = None
+
+
+@define(eq=False)
+class Writer:
+    """The line in front of the one connection that writes."""
+
+    session: Session
+    clock: Clock
+    ids: Ids
+    epoch: int
+    on_jobs: Callable[[set[str]], None] | None = None
+    on_fault: Callable[[Fault], None] | None = None
+    guard: Callable[[], Fault | None] | None = None  # asked on the thread, before each batch
+    _line: deque[Unit] = field(factory=deque, init=False)
+    _filled: asyncio.Event = field(factory=asyncio.Event, init=False)
+    _empty: asyncio.Event = field(factory=asyncio.Event, init=False)
+
+    async def write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if len(self._line) >= LONGEST:
+            raise StoreUnavailable("store.overloaded", retry_after=AFTER_A_FULL_LINE, waiting=len(self._line))
+        waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._line.append(Unit(work, args, kwargs, waiter, self.clock.monotonic()))
+        self._filled.set()
+        return await waiter
+
+    @property
+    def waiting(self) -> int:
+        return len(self._line)
+
+    def age(self) -> float:
+        """Seconds that the first in the line has waited."""
+        return self.clock.monotonic() - self._line[0].asked if self._line else 0.0
+
+    async def run(self) -> None:
+        """Commit batch after batch, until cancelled; `drained` says when that loses nothing."""
+        while True:
+            self._empty.set()
+            await self._filled.wait()
+            self._empty.clear()
+            self._filled.clear()
+            while batch := self._batch():
+                await self._finish(batch)
+
+    async def drained(self) -> None:
+        """Everything asked for so far is answered."""
+        while self._line or not self._empty.is_set():
+            await self._empty.wait()
+
+    def refuse(self, error: BaseException) -> None:
+        """Tell everybody in the line no."""
+        while self._line:
+            unit = self._line.popleft()
+            unit.error = error
+            unit.tell()
+
+    def _batch(self) -> list[Unit]:
+        line = self._line
+        taken = [line.popleft() for _ in range(min(BATCH, len(line)))]
+        return [unit for unit in taken if not unit.waiter.done()]
+
+    async def _finish(self, units: list[Unit]) -> None:
+        committed = await self.session.run(lambda db: self._commit(db, units))
+        for unit in units:
+            unit.tell()
+        if committed.lanes and self.on_jobs is not None:
+            asyncio.get_running_loop().call_soon(self.on_jobs, committed.lanes)  # its crash is not ours
+        if committed.fault is not None and self.on_fault is not None:
+            self.on_fault(committed.fault)
+
+    def _commit(self, db: sqlite3.Connection, units: Sequence[Unit]) -> Committed:
+        fault = self.guard() if self.guard is not None else None
+        if fault is None:
+            try:
+                return Committed(self._transaction(db, units))
+            except BaseException as error:
+                log.warning("store.commit_failed", units=len(units), error=repr(error))
+                fault = fault_of(error)
+                rollback(db)
+        for unit in units:
+            unit.error = refusal(fault)
+        return Committed(set(), fault)
+
+    def _transaction(self, db: sqlite3.Connection, units: Sequence[Unit]) -> set[str]:
+        woken: set[str] = set()
+        tx = Tx(db, self.ids, self.clock.now(), self.epoch)
+        db.execute("BEGIN IMMEDIATE")
+        for unit in units:
+            unit.attempt(tx)
+            if tx.lanes:
+                if unit.error is None:
+                    woken |= tx.lanes
+                tx.lanes.clear()
+        db.execute("COMMIT")
+        return woken
+
+
+def rollback(db: sqlite3.Connection) -> None:
+    """Back to no transaction; SQLite may have got there by itself."""
+    try:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        log.warning("store.rollback_failed", error=repr(error))
