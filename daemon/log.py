@@ -24,6 +24,7 @@ LONGEST_TRACEBACK = 8192
 DEEPEST = 4  # levels of lists and dicts
 MOST_ITEMS = 50
 TEXTS = frozenset({"text", "content", "question", "answer", "reply", "prompt", "body", "failure_text"})
+TRACEBACKS = frozenset({"exception", "stack"})
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 PRIORITY = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}  # of syslog, as journald reads them
 WINDOW = 10.0  # seconds over which floods are counted
@@ -72,7 +73,7 @@ class Clean:
 
     def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
         return {
-            self._line(str(key), 64): self._traceback(value) if key == "exception" else self._value(key, value, 0)
+            self._line(str(key), 64): self._traceback(value) if key in TRACEBACKS else self._value(key, value, 0)
             for key, value in event.items()
         }
 
@@ -129,7 +130,7 @@ class ConsoleLine:
 
     def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> str:
         time, level = str(event.pop("time", ""))[11:19], str(event.pop("level", "info"))
-        name, traceback = event.pop("event", ""), event.pop("exception", None)
+        name, traceback = event.pop("event", ""), event.pop("exception", None) or event.pop("stack", None)
         fields = " ".join(f"{visible(key)}={visible(str(value))}" for key, value in event.items())
         tint = {"warning": "33", "error": "31", "critical": "31;1", "debug": "2"}.get(level, "32")
         shown = f"\x1b[{tint}m{level:<8}\x1b[0m" if self.colours else f"{level:<8}"

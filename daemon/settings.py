@@ -22,7 +22,7 @@ from daemon.settings_read import BadSettings, Reader, settings_of
 
 ROLES = ("viewer", "operator", "admin", "agent", "auditor")  # daemon.domain.access.Role, which this may not import
 _SOCKET_PATH = 107  # bytes the kernel takes for a Unix socket's path
-_STOP = timedelta(seconds=38)  # systemd kills after TimeoutStopSec=40
+LONGEST_STOP = timedelta(seconds=38)  # systemd kills after TimeoutStopSec=40
 
 
 def _address(line: str) -> tuple[str, int]:
@@ -99,10 +99,9 @@ class Http:
 class Access:
     uids: dict[str, str] = table({"0": "admin", "self": "admin"}, _uid)
 
-    def role_of(self, uid: int, own: int) -> str | None:
-        """The role of a caller on the Unix socket; `own` is the daemon's uid."""
-        named = self.uids.get(str(uid))
-        return named or (self.uids.get("self") if uid == own else None)
+    def roles(self, own: int) -> dict[int, str]:
+        """Roles on the Unix socket by uid; `own` is the daemon's, and goes by its number where that is listed."""
+        return {own if name == "self" else int(name): role for name, role in sorted(self.uids.items(), reverse=True)}
 
 
 @frozen(kw_only=True)
@@ -275,8 +274,8 @@ def _compare(settings: Settings, reader: Reader) -> None:
         reader.conflict("http", "per_address", "settings.above", other="http.connections")
     if settings.jobs.retry_base > settings.jobs.retry_cap:
         reader.conflict("jobs", "retry_base_seconds", "settings.above", other="jobs.retry_cap_seconds")
-    if daemon.drain_http + daemon.drain_sends + daemon.drain_ai + daemon.drain_store > _STOP:
-        reader.conflict("daemon", "drain_ai_seconds", "settings.drains_too_long", most=_STOP.seconds)
+    if daemon.drain_http + daemon.drain_sends + daemon.drain_ai + daemon.drain_store > LONGEST_STOP:
+        reader.conflict("daemon", "drain_ai_seconds", "settings.drains_too_long", most=LONGEST_STOP.seconds)
     if len(bytes(settings.unix_socket)) > _SOCKET_PATH:
         reader.conflict(
             "http", "unix_socket", "settings.socket_path_long", path=settings.unix_socket, most=_SOCKET_PATH

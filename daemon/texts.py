@@ -6,9 +6,161 @@ LANGUAGES = ("en", "zh")
 
 TEXTS: dict[str, tuple[str, str]] = {
     # code: (English, Chinese); {names} are the facts of the error
+    "auth.expired": ("This key has expired.", "此密钥已过期。"),
+    "auth.locked": ("Too many wrong keys; try again later.", "错误密钥次数过多，请稍后再试。"),
+    "auth.malformed": (
+        "This is not a key of ours; check that it was copied whole.",
+        "密钥格式不正确，请检查是否复制完整。",
+    ),
+    "auth.missing": ("A key is needed: Authorization: Bearer <key>.", "需要密钥：Authorization: Bearer <密钥>。"),
+    "auth.revoked": ("This key has been revoked.", "此密钥已被吊销。"),
+    "auth.role": ("The role {role} may not do this.", "角色 {role} 无权执行此操作。"),
+    "auth.uid": ("The user with uid {uid} has no role on this socket.", "uid 为 {uid} 的用户在此套接字上没有角色。"),
+    "auth.unknown": ("This key is not known.", "密钥无效。"),
+    "cli.daemon_refused": (
+        "The daemon refused: {detail}",
+        "守护进程拒绝了请求：{detail}",
+    ),
+    "cli.daemon_running": (
+        "A daemon is running on this state directory ({path}). Stop it first, or leave out --offline.",
+        "该状态目录上有守护进程正在运行（{path}）。请先停止它，或去掉 --offline。",
+    ),
+    "cli.no_daemon": (
+        "No daemon answers on {path} ({reason}). Start it with `qiaod serve`, or see `systemctl status qiaod`.",
+        "{path} 上没有守护进程响应（{reason}）。请用 `qiaod serve` 启动，或查看 `systemctl status qiaod`。",
+    ),
+    "cli.no_store": (
+        "There is no store at {path}. Check state_dir, or start the daemon once so that it makes one.",
+        "{path} 处没有数据库。请检查 state_dir，或先启动一次守护进程以创建它。",
+    ),
+    "field.choice": ("Must be one of: {choices}.", "必须是以下之一：{choices}。"),
+    "field.cursor": ("This is no cursor of this list.", "游标无效。"),
+    "field.idempotency_key": (
+        "Must be 1 to 255 printable ASCII characters.",
+        "必须是 1 到 255 个可打印的 ASCII 字符。",
+    ),
+    "field.limit": ("Must be a number from 1 to {most}.", "必须是 1 到 {most} 之间的整数。"),
+    "field.maxItems": ("Must have at most {bound} items.", "最多 {bound} 项。"),
+    "field.maxLength": ("Must have at most {bound} characters.", "最多 {bound} 个字符。"),
+    "field.maximum": ("Must be at most {bound}.", "不得大于 {bound}。"),
+    "field.minItems": ("Must have at least {bound} items.", "至少 {bound} 项。"),
+    "field.minLength": ("Must have at least {bound} characters.", "至少 {bound} 个字符。"),
+    "field.minimum": ("Must be at least {bound}.", "不得小于 {bound}。"),
+    "field.moment": (
+        "Must be an RFC 3339 time with its offset, such as 2026-01-31T08:00:00Z.",
+        "必须是带时区的 RFC 3339 时间，例如 2026-01-31T08:00:00Z。",
+    ),
+    "field.pattern": ("Does not have the form {bound}.", "不符合格式 {bound}。"),
+    "field.required": ("Is missing.", "缺少此字段。"),
+    "field.type": ("Must be of type {wanted}.", "类型必须是 {wanted}。"),
+    "field.unknown": ("Is not known here.", "未知字段。"),
+    "http.bad_request": ("This is not a valid HTTP request.", "不是有效的 HTTP 请求。"),
+    "http.expectation": ("The expectation cannot be met.", "无法满足 Expect 请求头。"),
+    "http.headers_too_large": ("The headers are too large.", "请求头过大。"),
+    "http.length_required": ("The length of the body is needed.", "需要给出请求体长度。"),
+    "http.media_type": (
+        "The body must be JSON, Content-Type: application/json, not encoded.",
+        "请求体必须是未压缩的 JSON（Content-Type: application/json）。",
+    ),
+    "http.method_not_allowed": ("This method is not allowed here.", "此路径不支持该方法。"),
+    "http.misdirected": (
+        "This host name is not served here; see http.hosts in the settings.",
+        "此主机名不由本服务提供，参见设置 http.hosts。",
+    ),
+    "http.no_such_route": ("There is nothing at this path.", "路径不存在。"),
+    "http.not_acceptable": (
+        "The answer is not available in a type that Accept allows.",
+        "无法提供 Accept 所要求的类型。",
+    ),
+    "http.overloaded": ("Too much at once; try again shortly.", "负载过高，请稍后再试。"),
+    "http.too_large": ("The body is too large.", "请求体过大。"),
+    "http.too_slow": ("The request did not arrive in time.", "请求未在限定时间内到达。"),
+    "http.uri_too_long": ("The path is too long.", "路径过长。"),
+    "http.version": ("This version of HTTP is not served.", "不支持此 HTTP 版本。"),
+    "idempotency.other_request": (
+        "This Idempotency-Key was used with another request.",
+        "此 Idempotency-Key 已用于另一请求。",
+    ),
+    "idempotency.running": (
+        "The first call with this Idempotency-Key is still running.",
+        "使用此 Idempotency-Key 的首个请求仍在执行。",
+    ),
+    "idempotency.secret_answer": (
+        "This was done already; its answer held a secret and is not shown again.",
+        "该操作已完成；其结果含有机密，不再显示。",
+    ),
+    "idempotency.uncertain": (
+        "The first call with this Idempotency-Key failed, perhaps after its effect; look before using another.",
+        "首个请求失败，但可能已经生效；换用新键前请先核实。",
+    ),
+    "gewe.callback.incomplete": ("The callback has no usable {field}.", "回调缺少有效的 {field}。"),
+    "gewe.callback.not_an_object": ("The callback is not a JSON object.", "回调不是 JSON 对象。"),
+    "gewe.callback.not_json": ("The callback is not JSON: {reason}", "回调不是 JSON：{reason}"),
+    "gewe.callback.too_deep": ("The callback is nested deeper than {most} levels.", "回调的嵌套超过 {most} 层。"),
+    "fastgpt.bad_request": (
+        "FastGPT does not accept the request: {detail}",
+        "FastGPT 不接受该请求：{detail}",
+    ),
+    "fastgpt.busy": ("FastGPT is still answering in this chat.", "FastGPT 仍在回答该会话中的上一条消息。"),
+    "fastgpt.cut": ("The answer of FastGPT broke off.", "FastGPT 的回答中断。"),
+    "fastgpt.duplicate": ("FastGPT has an answer of this name already.", "FastGPT 中已有同名的回答。"),
+    "fastgpt.empty": ("FastGPT answered nothing.", "FastGPT 的回答为空。"),
+    "fastgpt.forbidden": (
+        "FastGPT does not allow this with the key of the workflow: {detail}",
+        "该工作流的密钥在 FastGPT 中无权执行此操作：{detail}",
+    ),
+    "fastgpt.limited": ("FastGPT takes no more requests for now.", "FastGPT 暂时不再接受请求（限流）。"),
+    "fastgpt.no_app": (
+        "FastGPT knows no such app, or was not told which: check the workflow's app_id and key. {detail}",
+        "FastGPT 找不到该应用或未指定应用，请检查工作流的 app_id 与密钥。{detail}",
+    ),
+    "fastgpt.no_points": ("The FastGPT team has no AI points left.", "FastGPT 团队的 AI 积分已用完。"),
+    "fastgpt.not_an_answer": (
+        "What came back is not an answer of FastGPT: check the workflow's base_url. {detail}",
+        "返回的内容不是 FastGPT 的回答，请检查工作流的 base_url。{detail}",
+    ),
+    "fastgpt.unauthorized": (
+        "FastGPT does not accept the key of the workflow: {detail}",
+        "FastGPT 不接受该工作流的密钥：{detail}",
+    ),
+    "fastgpt.unavailable": ("FastGPT cannot answer now: {detail}", "FastGPT 目前无法回答：{detail}"),
+    "fastgpt.upstream": (
+        "A step of the FastGPT workflow failed: {detail}",
+        "FastGPT 工作流中的某个步骤失败：{detail}",
+    ),
+    "fastgpt.wrong_address": (
+        "There is no FastGPT API at this address: check the workflow's base_url. {detail}",
+        "该地址没有 FastGPT 接口，请检查工作流的 base_url。{detail}",
+    ),
     "internal": ("Something went wrong here; the log has it.", "内部出错，详情见日志。"),
     "invalid": ("The request is not valid.", "请求无效。"),
     "invalid.json": ("The body is not valid JSON: {reason}", "请求体不是有效的 JSON：{reason}"),
+    "invalid.too_deep": ("The body nests deeper than {most} levels.", "请求体嵌套超过 {most} 层。"),
+    "invalid.unstorable": ("A number or text is beyond what can be stored.", "数值或文本超出可存储范围。"),
+    "job.has_a_twin": (
+        "An open job with the same unique key does this work already.",
+        "已有相同唯一键的未结束任务在处理此工作。",
+    ),
+    "job.not_dead": (
+        "The job is {state}; only a dead one can be requeued.",
+        "任务状态为 {state}，只能重新排队已失败的任务。",
+    ),
+    "job.not_found": ("There is no such job.", "任务不存在。"),
+    "job.not_waiting": (
+        "The job is {state}; only one that waits or is dead can be cancelled.",
+        "任务状态为 {state}，只能取消等待中或已失败的任务。",
+    ),
+    "key.bad_expiry": ("A key expires in the future, within {days} days.", "到期时间必须在未来 {days} 天之内。"),
+    "key.last_admin": (
+        "The last admin key cannot be revoked; make another first.",
+        "不能吊销最后一个管理员密钥，请先新建一个。",
+    ),
+    "key.not_found": ("There is no such key.", "密钥不存在。"),
+    "key.void": ("The key is revoked or expired; make a new one.", "密钥已吊销或过期，请新建。"),
+    "pool.closed": ("We are stopping; it is done after the restart.", "服务正在停止，重启后会继续处理。"),
+    "pool.full": ("The queue is full; try again shortly.", "队列已满，请稍后再试。"),
+    "problem.not_found": ("There is no such problem code.", "没有此错误代码。"),
+    "rate.api": ("Too many requests with this key; try again later.", "请求过于频繁，请稍后再试。"),
     "remote.bad_address": (
         "The address of {service} is not a URL that can be called.",
         "{service} 的地址不是可调用的 URL。",
@@ -28,23 +180,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "remote.too_large": (
         "The answer of {service} is longer than {most_bytes} bytes.",
         "{service} 的响应超过 {most_bytes} 字节。",
-    ),
-    "stale": ("It belongs to another owner by now.", "它已归属其他执行者。"),
-    "cli.daemon_refused": (
-        "The daemon refused: {detail}",
-        "守护进程拒绝了请求：{detail}",
-    ),
-    "cli.daemon_running": (
-        "A daemon is running on this state directory ({path}). Stop it first, or leave out --offline.",
-        "该状态目录上有守护进程正在运行（{path}）。请先停止它，或去掉 --offline。",
-    ),
-    "cli.no_daemon": (
-        "No daemon answers on {path} ({reason}). Start it with `qiaod serve`, or see `systemctl status qiaod`.",
-        "{path} 上没有守护进程响应（{reason}）。请用 `qiaod serve` 启动，或查看 `systemctl status qiaod`。",
-    ),
-    "cli.no_store": (
-        "There is no store at {path}. Check state_dir, or start the daemon once so that it makes one.",
-        "{path} 处没有数据库。请检查 state_dir，或先启动一次守护进程以创建它。",
     ),
     "settings.above": (
         "It is larger than {other}. Lower it, or raise {other}.",
@@ -146,26 +281,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{value} is no plain http or https URL. Write it as https://bot.example.org, without user name and query.",
         "{value} 不是有效的 http 或 https 地址。请写成 https://bot.example.org，不带用户名和查询参数。",
     ),
-    "vault.corrupt": (
-        "A stored secret ({context}) is damaged: the key fits, the value does not. Write it anew.",
-        "已保存的密钥（{context}）已损坏：主密钥正确，但内容无法解开。请重新写入。",
-    ),
-    "vault.key_exposed": (
-        "Others may read the master key {path}. Make it yours alone: chmod 400, owned by the daemon's user or root.",
-        "{path} 可被他人读取，因此不作为主密钥使用。请执行 chmod 400，并归守护进程用户或 root 所有。",
-    ),
-    "vault.no_key": (
-        "There is a store but no master key. Give it as the systemd credential master-key, or put it back at {path}.",
-        "数据库存在，但没有主密钥。请以 systemd 凭据 master-key 提供，或放回 {path}。",
-    ),
-    "vault.no_master_key": (
-        "The master key of {source} is not 32 bytes, in hexadecimal or base64. Make one with: openssl rand -hex 32",
-        "{source} 中的主密钥不是 32 字节（十六进制或 base64）。可用此命令生成：openssl rand -hex 32",
-    ),
-    "vault.wrong_key": (
-        "The secrets here were sealed with the master key {wanted}; the one given is {given}. Give the right one.",
-        "此处的密钥由主密钥 {wanted} 加密；当前提供的是 {given}。请提供正确的主密钥。",
-    ),
+    "stale": ("It belongs to another owner by now.", "它已归属其他执行者。"),
     "store.backup_bad": (
         "The backup {path} is not whole ({reason}). Choose another; `qiaod backup` makes a new one.",
         "备份 {path} 不完整（{reason}）。请选择其他备份，或用 `qiaod backup` 新建一份。",
@@ -219,6 +335,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "数据库结构版本为 {found}，本程序只支持到 {known}。请重新安装较新的程序。",
     ),
     "store.spool_full": ("The spool has reached {cap} bytes.", "暂存文件已达到 {cap} 字节上限。"),
+    "store.sqlite_too_old": (
+        "SQLite {found} is too old; qiaod needs {least} or newer.",
+        "SQLite {found} 版本过旧；qiaod 需要 {least} 或更新版本。",
+    ),
     "store.stopped": ("The store is closed.", "存储已关闭。"),
     "store.sync": (
         "Writing to the disk failed; nothing of it is kept.",
@@ -228,6 +348,26 @@ TEXTS: dict[str, tuple[str, str]] = {
     "store.wrong_owner": (
         "{path} belongs to user {owner}, but qiaod runs as user {own}. Run `chown -R {own} {directory}`.",
         "{path} 属于用户 {owner}，而 qiaod 以用户 {own} 运行。请执行 `chown -R {own} {directory}`。",
+    ),
+    "vault.corrupt": (
+        "A stored secret ({context}) is damaged: the key fits, the value does not. Write it anew.",
+        "已保存的密钥（{context}）已损坏：主密钥正确，但内容无法解开。请重新写入。",
+    ),
+    "vault.key_exposed": (
+        "Others may read the master key {path}. Make it yours alone: chmod 400, owned by the daemon's user or root.",
+        "{path} 可被他人读取，因此不作为主密钥使用。请执行 chmod 400，并归守护进程用户或 root 所有。",
+    ),
+    "vault.no_key": (
+        "There is a store but no master key. Give it as the systemd credential master-key, or put it back at {path}.",
+        "数据库存在，但没有主密钥。请以 systemd 凭据 master-key 提供，或放回 {path}。",
+    ),
+    "vault.no_master_key": (
+        "The master key of {source} is not 32 bytes, in hexadecimal or base64. Make one with: openssl rand -hex 32",
+        "{source} 中的主密钥不是 32 字节（十六进制或 base64）。可用此命令生成：openssl rand -hex 32",
+    ),
+    "vault.wrong_key": (
+        "The secrets here were sealed with the master key {wanted}; the one given is {given}. Give the right one.",
+        "此处的密钥由主密钥 {wanted} 加密；当前提供的是 {given}。请提供正确的主密钥。",
     ),
 }
 

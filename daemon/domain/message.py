@@ -41,6 +41,7 @@ class Message:
     nickname: str | None = None  # how the sender is shown, where the callback says it
     sent_at: datetime
     sequence: int = 0  # MsgSeq: orders messages of one second
+    account_wxid: Wxid | None = None  # the logged-in account, where the callback says it
     raw: bytes | None = None  # the whole callback, kept where we do not understand it
 
     @property

@@ -21,17 +21,19 @@ READABLE = frozenset({"text", "quote"})  # kinds the assistant is given; the oth
 
 def why_kept(account: Account, conversation: Conversation, message: Message, *, now: datetime) -> Kept | None:
     """Why the assistant leaves this message alone; None where it is to answer."""
-    if message.origin is not Origin.PEER:
-        return Kept.SELF if message.origin is Origin.SELF else Kept.SYSTEM
+    if message.origin is Origin.SYSTEM:
+        return Kept.SYSTEM
     if now - message.sent_at > account.policy.stale_after:
         return Kept.HISTORICAL
+    if message.origin is Origin.SELF:
+        return Kept.SELF
     if message.content.kind not in READABLE or not message.text.strip():
         return Kept.NOT_TEXT
     return _why_not_ours(account, message) or why_silent(account, conversation, now=now)
 
 
 def why_silent(account: Account, conversation: Conversation, *, now: datetime) -> Kept | None:
-    """Why the assistant says nothing in this conversation now: asked before and after the AI, and before a reply goes."""
+    """Why the assistant says nothing here now: asked before and after the AI, and before a reply goes."""
     if account.state is AccountState.SUSPENDED:
         return Kept.SUSPENDED
     if conversation.muted:
@@ -83,7 +85,7 @@ class Conversations:
         return await self.db.read(_known, conversation_id, None)
 
     async def page(
-        self, *, account_id: str | None, held: bool | None, before: tuple[int, str] | None, limit: int
+        self, *, account_id: str | None, held: bool | None, before: tuple[datetime, str] | None, limit: int
     ) -> tuple[list[Conversation], int]:
         return await self.db.read(_page, account_id=account_id, held=held, before=before, limit=limit)
 
@@ -120,7 +122,7 @@ def _known(tx: Tx, conversation_id: str, version: int | None) -> Conversation:
 
 
 def _page(
-    tx: Tx, *, account_id: str | None, held: bool | None, before: tuple[int, str] | None, limit: int
+    tx: Tx, *, account_id: str | None, held: bool | None, before: tuple[datetime, str] | None, limit: int
 ) -> tuple[list[Conversation], int]:
     found = conversations.page(tx, account_id=account_id, held=held, before=before, limit=limit)
     return found, conversations.count(tx, account_id=account_id, held=held)

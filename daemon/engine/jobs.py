@@ -1,36 +1,264 @@
 """Works the queue off: claims what is due on each lane, runs it side by side, and writes down how it went.
 
-One claim serves all lanes that may have something due and have a free slot; a lane is looked at again when a commit,
-an end or the time brings something. An attempt holds its slot until its end is durable, so that an outcome that cannot
-be written yet keeps its place instead of piling up.
+One claim serves all lanes that have a free slot and may have something due; a lane is looked at again when a commit,
+a freed slot or the time may have brought something. An attempt holds its slot until its end is durable, so outcomes
+that the store refuses for now keep their place instead of piling up.
 """
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from random import Random
 
 import structlog
-from attrs import define, field, frozen
+from attrs import define, field
 
 from daemon.clock import Clock, from_ms
 from daemon.domain.job import Job, JobId, JobState
-from daemon.engine.attempt import Attempt, Lane, Why, failure
+from daemon.engine.attempt import Attempt, Lane, crash, failure
 from daemon.engine.lifecycle import (
-    Cancelled, Done, Failed, Handler, Interrupted, Outcome, Result, Snooze, TimedOut, Work, settle,
-)  # fmt: skip
+    Cancelled,
+    Done,
+    Failed,
+    Handler,
+    Interrupted,
+    Outcome,
+    Result,
+    Snooze,
+    TimedOut,
+    Work,
+    settle,
+)
 from daemon.engine.timers import Timer, Timers
-from daemon.errors import Stale, StoreUnavailable
+from daemon.errors import QiaodError, Stale, StoreUnavailable
 from daemon.store import job_desk, jobs
 from daemon.store.database import Database
+from daemon.store.job_desk import Depth
 from daemon.store.tx import Tx
 
 __all__ = ["Done", "Failed", "Handler", "Jobs", "Lane", "Result", "Snooze", "Work"]
 
 log = structlog.get_logger()
 
-LOOK_AGAIN = 60.0  # seconds; the longest trust in a due time, since somebody may set the wall clock forward
+LOOK_AGAIN = 60.0  # seconds: no due time is trusted longer, since somebody may set the wall clock forward
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0  # seconds between tries while the store refuses
-LAST_WORDS = 3.0  # seconds for cancelled attempts to end and be written; see the shutdown's steps in docs/jobs.md
+LAST_WORDS = 3.0  # seconds for attempts that were cut off to end and be written; docs/jobs.md has the shutdown
+
+
+@define(eq=False)
+class Line:
+    """A lane at work."""
+
+    lane: Lane
+    stirred: bool = True  # something of it may be due
+    busy: int = 0
+    alarm: Timer | None = None
+
+    @property
+    def room(self) -> int:
+        return self.lane.concurrency - self.busy
+
+
+@define(eq=False)
+class Jobs:
+    _db: Database
+    _clock: Clock
+    _timers: Timers
+    _random: Random
+    lanes: Sequence[Lane]
+    _lines: dict[str, Line] = field(init=False)
+    _attempts: dict[JobId, Attempt] = field(factory=dict, init=False)
+    _tasks: dict[asyncio.Task[None], JobId] = field(factory=dict, init=False)
+    _changed: asyncio.Event = field(factory=asyncio.Event, init=False)
+    _claim: asyncio.Task[None] | None = field(default=None, init=False)
+    _stopping: bool = field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._lines = {lane.name: Line(lane) for lane in self.lanes}
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Until cancelled; then what still runs is cut off. Call `stop` before, to let it finish."""
+        recovered = await self._db.write(jobs.recover)
+        if recovered.ready or recovered.dead:
+            log.warning("jobs.recovered", ready=recovered.ready, dead=recovered.dead)
+        try:
+            while True:
+                await self._changed.wait()
+                self._changed.clear()
+                await self._start_due()
+        finally:
+            await self.stop(timedelta())
+
+    def wake(self, lanes: Iterable[str]) -> None:
+        """Something of these lanes may have become due: the database says so after each commit that adds jobs."""
+        for name in lanes:
+            line = self._lines.get(name)
+            if line is not None:
+                line.stirred = True
+                self._changed.set()
+
+    async def stop(self, grace: timedelta) -> None:
+        """Start nothing more, wait for what runs, then cut it off: it is ready again, and no attempt is counted."""
+        self._stopping = True
+        for line in self._lines.values():
+            self._disarm(line)
+        if self._claim is not None:
+            await asyncio.wait([self._claim])
+        await self._ended(grace.total_seconds())
+        for attempt in self._attempts.values():
+            attempt.cut_off(Interrupted())
+        await self._ended(LAST_WORDS)
+        if self._tasks:
+            log.error("jobs.abandoned", jobs=sorted(self._tasks.values()))  # the next start takes them up
+            for task in self._tasks:
+                task.cancel()
+
+    async def cancel(self, job_id: JobId) -> None:
+        """Nobody wants it any more. One that runs is cut off first; Conflict where it ended by itself."""
+        attempt = self._attempts.get(job_id)
+        if attempt is not None:
+            attempt.cut_off(Cancelled())
+            await asyncio.wait([task for task, job in self._tasks.items() if job == job_id])
+        await self._db.write(job_desk.cancel, job_id)
+
+    async def requeue(self, job_id: JobId) -> None:
+        await self._db.write(job_desk.requeue, job_id)
+
+    async def requeue_all(self, lane: str) -> int:
+        """How many of the lane's dead jobs are ready again."""
+        batch = await self._db.write(job_desk.requeue_all, lane)
+        count = batch.count
+        while batch.last is not None:
+            batch = await self._db.write(job_desk.requeue_all, lane, after=batch.last)
+            count += batch.count
+        return count
+
+    async def depths(self) -> list[Depth]:
+        return await self._db.read(job_desk.depths)
+
+    # Starting
+
+    async def _start_due(self) -> None:
+        lines = [line for line in self._lines.values() if line.stirred and line.room > 0]
+        if not lines or self._stopping:
+            return
+        for line in lines:
+            line.stirred = False  # before the look: what comes during it stirs the lane again
+        # Shielded: what was claimed has to be started or given back, also when we are cancelled meanwhile.
+        self._claim = asyncio.create_task(self._claim_for(lines), name="jobs claim")
+        await asyncio.shield(self._claim)
+
+    async def _claim_for(self, lines: Sequence[Line]) -> None:
+        rooms = {line.lane.name: line.room for line in lines}
+        try:
+            claimed, due = await self._db.write(claim_each, rooms)
+        except StoreUnavailable as error:
+            log.warning("jobs.claim_refused", error=error.code)
+            self._timers.call_later(LONGEST_PAUSE, partial(self.wake, list(rooms)))
+            return
+        for line in lines:
+            found = claimed[line.lane.name]
+            if len(found) == rooms[line.lane.name]:
+                line.stirred = True  # there may be more: looked at when a slot is free
+            self._set_alarm(line, due.get(line.lane.name))
+            for job in found:
+                self._start(line, job)
+
+    def _start(self, line: Line, job: Job) -> None:
+        attempt = Attempt(job, line.lane, Interrupted() if self._stopping else None)
+        line.busy += 1
+        task = asyncio.create_task(self._perform(line, attempt), name=f"job {job.id}")
+        self._attempts[job.id] = attempt
+        self._tasks[task] = job.id
+
+    def _set_alarm(self, line: Line, due_ms: int | None) -> None:
+        self._disarm(line)
+        if due_ms is not None and not self._stopping:
+            wait = (from_ms(due_ms) - self._clock.now()).total_seconds()
+            line.alarm = self._timers.call_later(min(wait, LOOK_AGAIN), partial(self.wake, (line.lane.name,)))
+
+    def _disarm(self, line: Line) -> None:
+        if line.alarm is not None:
+            self._timers.cancel(line.alarm)
+            line.alarm = None
+
+    # Ending
+
+    async def _perform(self, line: Line, attempt: Attempt) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            await self._end(attempt, await attempt.run(self._timers))
+        finally:
+            line.busy -= 1
+            del self._attempts[attempt.job.id], self._tasks[task]
+            if line.stirred:
+                self._changed.set()
+
+    async def _end(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Write the outcome. Where its own work fails, that is how the attempt failed."""
+        job = attempt.job
+        try:
+            await self._write(attempt, outcome)
+        except Stale as error:
+            if await self._db.read(is_ours, job):  # it was the work that came too late
+                await self._write(attempt, crash(error))
+            else:
+                log.warning("job.stale", job=job.id, lane=job.lane)
+        except Exception as error:
+            log.exception("job.work_failed", job=job.id, lane=job.lane)
+            await self._write(attempt, failure(error) if isinstance(error, QiaodError) else crash(error))
+
+    async def _write(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Until the store takes it: what a handler did in the world must not be forgotten."""
+        settled = settle(attempt.job, outcome, now=self._clock.now(), retry=attempt.lane.retry, random=self._random)
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                await self._db.write(end, settled, outcome)
+                break
+            except StoreUnavailable as error:
+                if pause == FIRST_PAUSE:
+                    log.warning("job.end_refused", job=settled.id, lane=settled.lane, error=error.code)
+                await self._pause(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+        say = log.info if isinstance(outcome, Failed | TimedOut | Cancelled) else log.debug
+        say("job.settled", job=settled.id, lane=settled.lane, state=settled.state, attempts=settled.attempts,
+            error=settled.last_error)  # fmt: skip
+
+    async def _pause(self, seconds: float) -> None:
+        over = asyncio.Event()
+        timer = self._timers.call_later(seconds, over.set)
+        try:
+            await over.wait()
+        finally:
+            self._timers.cancel(timer)
+
+    async def _ended(self, seconds: float) -> None:
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=seconds)
+
+
+def claim_each(tx: Tx, rooms: Mapping[str, int]) -> tuple[dict[str, list[Job]], dict[str, int]]:
+    """What may start on each lane, and for those with room left when they have to be looked at again."""
+    claimed = {lane: jobs.claim(tx, lane, room) for lane, room in rooms.items()}
+    return claimed, jobs.next_due(tx, [lane for lane, room in rooms.items() if len(claimed[lane]) < room])
+
+
+def end(tx: Tx, settled: Job, outcome: Outcome) -> None:
+    """One unit of work: the end of this step, what it found out, and the beginning of the next."""
+    jobs.settle(tx, settled)  # first: Stale where it is not ours any more
+    if isinstance(outcome, Done | Snooze | Failed) and outcome.work is not None:
+        outcome.work(tx)
+    for follow_up in outcome.follow_ups if isinstance(outcome, Done) else ():
+        jobs.add(tx, follow_up)
+
+
+def is_ours(tx: Tx, job: Job) -> bool:
+    """Whether the row still is in this very attempt."""
+    now = job_desk.get(tx, job.id)
+    return (
+        now is not None and now.state is JobState.RUNNING and (now.epoch, now.started_at) == (job.epoch, job.started_at)
+    )

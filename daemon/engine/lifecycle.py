@@ -93,10 +93,17 @@ def settle(job: Job, outcome: Outcome, *, now: datetime, retry: Retry, random: R
 
 
 def _failed(job: Job, failed: Failed, now: datetime, retry: Retry, random: Random) -> Job:
-    delay = None if failed.final else retry.next(job.attempts, now - job.created_at, random, failed.retry_after)
+    error = _short(failed.error)
+    delay = _delay(job, failed, now, retry, random)
     if delay is None:
-        return evolve(job, state=JobState.DEAD, ended_at=now, last_error=_short(failed.error))
-    return evolve(job, state=JobState.READY, due_at=now + _bounded(delay), last_error=_short(failed.error))
+        return evolve(job, state=JobState.DEAD, ended_at=now, last_error=error)
+    return evolve(job, state=JobState.READY, due_at=now + _bounded(delay), last_error=error)
+
+
+def _delay(job: Job, failed: Failed, now: datetime, retry: Retry, random: Random) -> timedelta | None:
+    if failed.final:
+        return None
+    return retry.next(job.attempts, started=job.created_at, now=now, random=random, retry_after=failed.retry_after)
 
 
 def _unattempted(job: Job) -> Job:

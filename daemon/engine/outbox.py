@@ -1,8 +1,8 @@
 """Messages on their way out: one at a time for an account, at its pace, and each at most once."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
+from random import Random
 
 import structlog
 from attrs import define, frozen
@@ -28,8 +28,8 @@ from daemon.errors import (
     RemoteUnauthorized,
     RemoteUnavailable,
 )
-from daemon.limits.breaker import Breaker, Breakers
-from daemon.limits.pace import Pace
+from daemon.limits.breaker import Breaker, Breakers, Why
+from daemon.limits.pace import OVERALL, Pace
 from daemon.limits.retry import Retry
 from daemon.store import conversations, jobs, levels, sends
 from daemon.store.database import Database
@@ -37,7 +37,6 @@ from daemon.store.tx import Tx
 
 log = structlog.get_logger()
 
-CREDENTIAL = "credential"  # why a breaker is held open
 LEVELS = "pace/"  # of the stored levels' names
 OFFLINE_PAUSE = timedelta(seconds=60)  # until the next send of an offline account is tried: it is the probe
 LIMITED_PAUSE = timedelta(seconds=60)  # where the gateway says "too often" and not how long
@@ -87,7 +86,7 @@ def enqueue(tx: Tx, new: NewSend) -> str:
 
 @define
 class Outbox:
-    """The handler of the lane `send`. Its jobs' key is the account: so a crash leaves one `unknown` an account at most."""
+    """The handler of the lane `send`. Its jobs' key is the account: a crash leaves one `unknown` of each at most."""
 
     db: Database
     accounts: Accounts
@@ -95,7 +94,7 @@ class Outbox:
     pace: Pace
     breakers: Breakers
     retry: Retry
-    draw: Callable[[], float]  # in [0, 1)
+    random: Random
 
     async def __call__(self, job: Job) -> Result:
         send_id = decode(job.args, Args).send_id
@@ -108,9 +107,15 @@ class Outbox:
         assert account is not None
         if wait := self._not_before(account):
             return Snooze(wait[0], partial(_wait, send_id=send.id, delay=wait[0], error=wait[1], detail=""), wait[1])
-        if not await self.db.write(_start, send, account, self.pace.level(account.id)):
-            return Done(partial(_end, send=send, state=SendState.CANCELLED, error="send.overtaken", detail=""))
-        return await self._send(account, send)
+        breaker = self._breaker(account)
+        if closed := breaker.before():
+            work = partial(_wait, send_id=send.id, delay=closed, error="gewe.breaker_open", detail="")
+            return Snooze(closed, work, "gewe.breaker_open")
+        try:
+            return await self._begin(account, send)
+        except BaseException:
+            breaker.abandoned()
+            raise
 
     def _account(self, account_id: AccountId) -> Account | None:
         try:
@@ -122,11 +127,15 @@ class Outbox:
         """How long it has to wait, and why; nothing where it may go now, and then its tokens are taken."""
         if not account.may_send:
             return SUSPENDED_PAUSE, "account.suspended"
-        if wait := self._breaker(account).before():
-            return wait, "gewe.breaker_open"
-        if wait := self.pace.take(account.id):
-            return wait, "send.pace"
-        return None
+        wait = self.pace.take(account.id)
+        return (wait, "send.pace") if wait else None
+
+    async def _begin(self, account: Account, send: Send) -> Result:
+        level, overall = self.pace.level(account.id), self.pace.overall.level()
+        if not await self.db.write(_start, send, account, level=level, overall=overall):
+            self._breaker(account).abandoned()
+            return Done(partial(_end, send=send, state=SendState.CANCELLED, error="send.overtaken", detail=""))
+        return await self._send(account, send)
 
     async def _send(self, account: Account, send: Send) -> Result:
         breaker = self._breaker(account)
@@ -147,7 +156,7 @@ class Outbox:
         breaker = self._breaker(account)
         match error:
             case RemoteUnauthorized():
-                breaker.force_open(CREDENTIAL)
+                breaker.hold(Why.CREDENTIAL_REJECTED)
                 return self._wait(send, SUSPENDED_PAUSE, error)
             case AccountOffline():
                 breaker.succeeded()  # the gateway itself is well
@@ -161,7 +170,7 @@ class Outbox:
                 return Done(partial(_end, send=send, state=SendState.FAILED, error=error.code, detail=error.detail))
             case RemoteUnavailable():
                 breaker.failed()
-                return self._wait(send, self.retry.delay(send.attempts + 1, self.draw), error)
+                return self._wait(send, self.retry.delay(send.attempts + 1, self.random), error)
             case OutcomeUnknown() | RemoteNonsense():
                 breaker.failed()
                 return Done(partial(_end, send=send, state=SendState.UNKNOWN, error=error.code, detail=error.detail))
@@ -173,7 +182,7 @@ class Outbox:
         return Snooze(delay, work, error.code)
 
     def _breaker(self, account: Account) -> Breaker:
-        return self.breakers.get("gewe", f"{account.id}/{account.version}")  # a new token is a new chance
+        return self.breakers.of("gewe", f"{account.id}/{account.version}")  # a new token is a new chance
 
 
 def _look(tx: Tx, send_id: str) -> tuple[Send | None, Conversation | None]:
@@ -181,12 +190,13 @@ def _look(tx: Tx, send_id: str) -> tuple[Send | None, Conversation | None]:
     return send, None if send is None else conversations.get(tx, send.conversation_id)
 
 
-def _start(tx: Tx, send: Send, account: Account, level: float) -> bool:
-    """Durable before the first byte, with the level of its limiter; looked at once more, a person may have been quicker."""
+def _start(tx: Tx, send: Send, account: Account, *, level: float, overall: float) -> bool:
+    """Durable before the first byte, with the limiters' levels. Once more: a person may have been quicker."""
     conversation = conversations.get(tx, send.conversation_id)
     if send.origin is SendOrigin.REPLY and conversation is not None and _overtaken(account, conversation, tx.now):
         return False
     levels.save(tx, LEVELS + account.id, level)
+    levels.save(tx, LEVELS + OVERALL, overall)
     return sends.start(tx, send.id)
 
 

@@ -1,10 +1,11 @@
 """What a workflow is asked: the waiting messages as one question, and what was said before. Pure."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from attrs import frozen
 
+from daemon.domain import mention
 from daemon.domain.conversation import Author, Conversation
 from daemon.domain.message import Wxid
 from daemon.domain.turn import Turn
@@ -29,10 +30,10 @@ class Asked:
         return now - self.turn.created_at > age
 
 
-def compose(waiting: Sequence[Pending], clean: Callable[[str], str]) -> str:
+def compose(waiting: Sequence[Pending]) -> str:
     """The messages as one text; with their speakers' names where several people speak."""
     several = len({message.sender for message in waiting}) > 1
-    return "\n".join(_line(message, clean(message.text).strip(), several) for message in waiting)
+    return "\n".join(_line(message, mention.question(message.text), several) for message in waiting)
 
 
 def _line(message: Pending, text: str, several: bool) -> str:

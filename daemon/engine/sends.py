@@ -1,4 +1,4 @@
-"""What people and programs do with sends: add one, look at it, cancel it, repeat it, settle one that nobody knows of."""
+"""What people and programs do with sends: add, look at, cancel, repeat, and settle those that nobody knows of."""
 
 from datetime import timedelta
 from enum import StrEnum

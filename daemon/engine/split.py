@@ -6,7 +6,7 @@ _JOINERS = "\u200d\ufe0f\ufe0e\u20e3"  # join what stands before them: emoji of 
 
 
 def split(text: str, most_bytes: int) -> list[str]:
-    """`text` in order, in pieces of at most `most_bytes` UTF-8 bytes, cut at paragraphs, sentences or words if possible.
+    """`text` in pieces of at most `most_bytes` UTF-8 bytes, cut at paragraphs, sentences or words where possible.
 
     Pieces are stripped of the white space around them, and none is empty.
     """

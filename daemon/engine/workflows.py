@@ -64,9 +64,7 @@ class Workflows:
             chain.append(await self.get(chain[-1].fallback_id))
         return chain
 
-    async def page(
-        self, *, provider: Provider | None, before: str | None, limit: int
-    ) -> tuple[list[Workflow], int]:
+    async def page(self, *, provider: Provider | None, before: str | None, limit: int) -> tuple[list[Workflow], int]:
         return await self.db.read(_page, self.vault, provider=provider, before=before, limit=limit)
 
     async def add(self, draft: WorkflowDraft) -> Workflow:

@@ -4,6 +4,7 @@ from attrs import define, field, frozen
 
 BOM = b"\xef\xbb\xbf"
 LINE_FEED, CARRIAGE_RETURN = b"\n", b"\r"
+LONGEST_FIELD = 16  # bytes before a line's value: a byte order mark, "event", colon and space
 LONGEST_NAME = 200  # bytes; names are words
 MOST_EVENT = 1024 * 1024  # bytes of one event: a chunk of an answer is some hundred
 
@@ -55,7 +56,7 @@ class SseReader:
         return self._dispatch()
 
     def _keep(self, content: bytes) -> None:
-        room = self.most_bytes + len(BOM) - len(self._line)
+        room = self.most_bytes + LONGEST_FIELD - len(self._line)
         self._line += content[:room]
         self._long = self._long or len(content) > room
 

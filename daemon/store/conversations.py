@@ -32,10 +32,10 @@ def get(tx: Tx, conversation_id: str) -> Conversation | None:
 
 
 def page(
-    tx: Tx, *, account_id: str | None, held: bool | None, before: tuple[int, str] | None, limit: int
+    tx: Tx, *, account_id: str | None, held: bool | None, before: tuple[datetime, str] | None, limit: int
 ) -> list[Conversation]:
     """Latest message first, those after the one that `before` names by its (last_message_ms, id)."""
-    at, identifier = before or (None, None)
+    at, identifier = (None, None) if before is None else (to_ms(before[0]), before[1])
     rows = tx.all(
         """
         SELECT * FROM conversations

@@ -46,6 +46,7 @@ _PRIMARY = 0xFF  # the low byte of an extended result code is the result code
 
 WINDOW = 60.0  # seconds in which faults of one kind are counted together
 SYNC_FAULTS = 2  # after the second failed fdatasync in a window nothing the page cache says is believed
+READ_FAULTS = 10  # a file that is found whole, and cannot be read ten times in a minute, is not whole
 REOPENINGS = 3  # a file that three fresh connections cannot write is not going to be written by a fourth
 SOON = timedelta(seconds=1)
 LATER = timedelta(seconds=5)
@@ -77,8 +78,13 @@ def next_step(fault: Fault, times: Sequence[float], now: float) -> Step:
         case Fault.SYNC:
             return Step.REOPEN if recent < SYNC_FAULTS else Step.GIVE_UP
         case Fault.READ:
-            return Step.EXAMINE
+            return Step.EXAMINE if recent < READ_FAULTS else Step.GIVE_UP
         case Fault.LOCKED_OUT:
             return Step.REOPEN if recent <= REOPENINGS else Step.GIVE_UP
         case Fault.REPLACED:
             return Step.GIVE_UP
+
+
+def thoroughly(times: Sequence[float], now: float) -> bool:
+    """Whether a read fault that came back deserves the long check: the quick one compares no index with its table."""
+    return sum(1 for time in times if now - time <= WINDOW) > 1

@@ -1,12 +1,15 @@
 """Whether the file under our name is still the one that we have open: 50 of 50 rows were lost to a removed one."""
 
+import errno
 import os
 import stat
 from pathlib import Path
 
 from attrs import define
 
-from daemon.errors import MustNotOpen
+from daemon.errors import CannotOpen, MustNotOpen
+
+_FOR_GOOD = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.ENOENT})
 
 
 @define(eq=False)
@@ -31,11 +34,15 @@ class Identity:
 
 
 def own(path: Path) -> None:
-    """Make sure that `path` is a private regular file of ours with one name; made when it is not there."""
+    """Make sure that `path` is a private regular file of ours with one name; made when it is not there.
+
+    Only before SQLite opens it: closing any descriptor of a file drops all locks that the process has on it.
+    """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise MustNotOpen("store.cannot_open", path=path, reason=error.strerror) from error
+        kind = MustNotOpen if error.errno in _FOR_GOOD else CannotOpen
+        raise kind("store.cannot_open", path=path, reason=error.strerror) from error
     try:
         _check(os.fstat(descriptor), path)
         os.fchmod(descriptor, 0o600)  # SQLite gives its WAL and shared memory the mode of the file

@@ -136,11 +136,10 @@ def _revive(tx: Tx, row: sqlite3.Row) -> bool:
     """False where an open job has its unique key by now."""
     if row["unique_key"] is not None and open_twin(tx, row["lane"], row["unique_key"]) is not None:
         return False
-    # `created_ms` too: the age that retries are allowed counts from when the work was asked for, and it is asked anew.
     tx.run(
         """
         UPDATE jobs SET state = 'ready', blocked = $2, attempts = 0, interrupted = 0, rerun = 0, due_ms = $3,
-                        created_ms = $3, ended_ms = NULL
+                        created_ms = $3, ended_ms = NULL  -- the age that retries are allowed counts anew
          WHERE id = $1
         """,
         row["id"],

@@ -50,7 +50,7 @@ def add(tx: Tx, new: NewJob) -> Added:
         new.args,
         line_end(tx, new.lane, new.key),
         due_ms,
-        tx.now_ms,
+        max(due_ms, tx.now_ms),  # the age that retries are allowed counts from when it was to begin
         new.unique_key,
         new.request_id,
     )
@@ -257,7 +257,8 @@ def _run_again(tx: Tx, job: Job) -> None:
     tx.run(
         """
         UPDATE jobs SET state = 'ready', blocked = $2, attempts = 0, interrupted = 0, due_ms = rerun_due_ms,
-                        rerun = 0, ended_ms = NULL, created_ms = $3
+                        created_ms = CASE WHEN rerun_due_ms > $3 THEN rerun_due_ms ELSE $3 END, rerun = 0,
+                        ended_ms = NULL
          WHERE id = $1
         """,
         job.id,

@@ -73,9 +73,7 @@ class Readers:
         if reader.waiting >= LONGEST:
             raise StoreUnavailable("store.overloaded", retry_after=SOON, waiting=reader.waiting)
         try:
-            return await reader.run(
-                lambda db: work(Tx(db, self.ids, self.clock.now(), self.epoch), *args, **kwargs)
-            )
+            return await reader.run(lambda db: work(Tx(db, self.ids, self.clock.now(), self.epoch), *args, **kwargs))
         except sqlite3.Error as error:
             raise self._failed(error) from error
 

@@ -7,9 +7,9 @@ the writing thread and one fdatasync serve the whole batch.
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import structlog
 from attrs import define, field, frozen
@@ -18,21 +18,14 @@ from daemon.clock import Clock
 from daemon.errors import StoreUnavailable
 from daemon.ids import Ids
 from daemon.store.faults import Fault, fault_of, refusal
+from daemon.store.session import Session
 from daemon.store.tx import P, T, Tx, Work
 
 log = structlog.get_logger()
 
-R = TypeVar("R")
-
 BATCH = 256  # units in one transaction: bounds how long it holds the write lock, and what one fault can fail
 LONGEST = 20_000  # units waiting: past this, being told "no" at once is kinder than a place in the line
 AFTER_A_FULL_LINE = timedelta(seconds=5)
-
-
-class Session(Protocol):
-    """A connection and the thread it lives on."""
-
-    def run(self, work: Callable[[sqlite3.Connection], R]) -> Awaitable[R]: ...
 
 
 @define(eq=False)
@@ -86,9 +79,10 @@ class Writer:
     clock: Clock
     ids: Ids
     epoch: int
+    guard: Callable[[], Fault | None]  # asked on the thread, before each batch
+    on_fault: Callable[[Fault], None]
     on_jobs: Callable[[set[str]], None] | None = None
-    on_fault: Callable[[Fault], None] | None = None
-    guard: Callable[[], Fault | None] | None = None  # asked on the thread, before each batch
+    commits: int = field(default=0, init=False)
     _line: deque[Unit] = field(factory=deque, init=False)
     _filled: asyncio.Event = field(factory=asyncio.Event, init=False)
     _empty: asyncio.Event = field(factory=asyncio.Event, init=False)
@@ -124,8 +118,8 @@ class Writer:
         while self._line or not self._empty.is_set():
             await self._empty.wait()
 
-    def refuse(self, error: BaseException) -> None:
-        """Tell everybody in the line no."""
+    def turn_away(self, error: BaseException) -> None:
+        """Tell everybody in the line."""
         while self._line:
             unit = self._line.popleft()
             unit.error = error
@@ -137,26 +131,29 @@ class Writer:
         return [unit for unit in taken if not unit.waiter.done()]
 
     async def _finish(self, units: list[Unit]) -> None:
-        committed = await self.session.run(lambda db: self._commit(db, units))
+        try:
+            committed = await self.session.run(lambda db: self._commit(db, units))
+        except StoreUnavailable as error:  # between two connections
+            committed = _failed(units, error)
         for unit in units:
             unit.tell()
+        self.commits += 1
         if committed.lanes and self.on_jobs is not None:
             asyncio.get_running_loop().call_soon(self.on_jobs, committed.lanes)  # its crash is not ours
-        if committed.fault is not None and self.on_fault is not None:
+        if committed.fault is not None:
             self.on_fault(committed.fault)
 
     def _commit(self, db: sqlite3.Connection, units: Sequence[Unit]) -> Committed:
-        fault = self.guard() if self.guard is not None else None
-        if fault is None:
-            try:
-                return Committed(self._transaction(db, units))
-            except BaseException as error:
-                log.warning("store.commit_failed", units=len(units), error=repr(error))
-                fault = fault_of(error)
-                rollback(db)
-        for unit in units:
-            unit.error = refusal(fault)
-        return Committed(set(), fault)
+        fault = self.guard()
+        if fault is not None:
+            return _failed(units, refusal(fault), fault)
+        try:
+            return Committed(self._transaction(db, units))
+        except BaseException as error:
+            rollback(db)
+            fault = fault_of(error)
+            log.warning("store.commit_failed", units=len(units), fault=fault, error=repr(error))
+            return _failed(units, refusal(fault), fault)
 
     def _transaction(self, db: sqlite3.Connection, units: Sequence[Unit]) -> set[str]:
         woken: set[str] = set()
@@ -170,6 +167,12 @@ class Writer:
                 tx.lanes.clear()
         db.execute("COMMIT")
         return woken
+
+
+def _failed(units: Sequence[Unit], error: StoreUnavailable, fault: Fault | None = None) -> Committed:
+    for unit in units:
+        unit.error = error
+    return Committed(set(), fault)
 
 
 def rollback(db: sqlite3.Connection) -> None:

@@ -123,7 +123,7 @@ def classify(status: int, headers: Mapping[str, str], body: bytes, clean: Clean 
     words = _words(body)
     if words is None:
         return _by_status(status, headers, clean(body.decode("utf-8", "replace")))
-    return _meant(words, headers, clean) or _by_code(words, headers, clean)
+    return _meant(words, headers, clean) or _by_code(status, headers, words, clean)
 
 
 def in_stream(data: str, clean: Clean) -> RemoteError:
@@ -168,8 +168,10 @@ def _meant(words: Words, headers: Mapping[str, str], clean: Clean) -> RemoteErro
     return _error(CODES[words.code], detail) if words.code in CODES else None
 
 
-def _by_code(words: Words, headers: Mapping[str, str], clean: Clean) -> RemoteError:
+def _by_code(status: int, headers: Mapping[str, str], words: Words, clean: Clean) -> RemoteError:
     """Its own status is in the body: 4xx for what is wrong with the request, 500 for any failure inside."""
+    if status < HTTPStatus.MULTIPLE_CHOICES and not words.message:  # another service's success, most likely
+        return _error(NONSENSE, f"HTTP {status}")
     if HTTPStatus.BAD_REQUEST <= words.code < HTTPStatus.INTERNAL_SERVER_ERROR:
         return _by_status(words.code, headers, clean(words.all))
     return _error(UPSTREAM, clean(words.all))

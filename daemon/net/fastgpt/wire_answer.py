@@ -10,13 +10,14 @@ from daemon.codec import parse
 from daemon.domain.workflow import Answer
 from daemon.errors import Invalid, RemoteNonsense, RemoteRefused
 from daemon.net.fastgpt import wire_pause
-from daemon.net.fastgpt.classify import SERVICE, Words, failed_inside, in_stream
+from daemon.net.fastgpt.classify import SERVICE, Words, classify, failed_inside, in_stream
 from daemon.net.fastgpt.wire_nodes import failure, nodes, usage
 from daemon.net.fastgpt.wire_rows import Branch, Row, identity, merged, rows, tree, walk
 from daemon.net.fastgpt.wire_values import amount, document, items, said, shortened, text
 from daemon.net.sse import Event
 
 DONE = "[DONE]"
+SPOKEN = frozenset({"answer", "fastAnswer", "message"})  # the last: no name, as without details
 CITE = re.compile(r"[ \t]?\[[0-9a-fA-F]{24}\]\(CITE\)")  # marks of quoted sources; a chat has nowhere to show them
 LOST = frozenset({"close", "abnormal_close", "error"})  # a model that was cut short did not finish its answer
 
@@ -54,22 +55,25 @@ class Listener:
     def take(self, event: Event, clean: Clean) -> None:
         """Raises what an `error` event stands for. Events of kinds we do not know say nothing to us."""
         self.events += 1
-        match event.name:
-            case "answer" | "fastAnswer" | "message" if event.data.strip() == DONE:
-                self.done = True
-            case "answer" | "fastAnswer" | "message" if event.cut:
-                raise RemoteNonsense("fastgpt.not_an_answer", service=SERVICE, detail="an endless line")
-            case "answer" | "fastAnswer" | "message":
-                self._speak(_read(event))
-            case "error":
-                raise in_stream(event.data, clean)
-            case _ if not event.cut:
-                self._detail(event.name, _read(event))
+        if event.name == "error":
+            raise in_stream(event.data, clean)
+        if event.name in SPOKEN:
+            self._answer(event)
+        elif not event.cut:
+            self._detail(event.name, _read(event))
 
     def finish(self) -> Heard:
         self.heard.rows = self.heard.rows or list(self._live.values())
         self.heard.detailed = self.heard.detailed or bool(self._live)
         return self.heard
+
+    def _answer(self, event: Event) -> None:
+        if event.data.strip() == DONE:
+            self.done = True
+        elif event.cut:
+            raise RemoteNonsense("fastgpt.not_an_answer", service=SERVICE, detail="an endless line")
+        else:
+            self._speak(_read(event))
 
     def _speak(self, chunk: object) -> None:
         for choice in items(document(chunk).get("choices")):

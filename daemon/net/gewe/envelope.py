@@ -1,8 +1,10 @@
 """The envelopes of a message (v1, lower-case v1, v2 in three forms) brought to one: who said what, where, and when.
 
-Field names here are GeWe's, in lower case: their case differs between builds of it. A value is plain, or `{"string": …}`.
+Field names here are GeWe's, in lower case: their case differs between builds of it. A value is plain or
+`{"string": …}`.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -20,6 +22,8 @@ LATEST_MS = 4_102_444_800_000  # 2100: later than this is no time
 MILLISECONDS = 100_000_000_000  # above this a createTime is ms: as seconds it would be the year 5138
 MOST_SEQUENCE = (1 << 63) - 1
 SEPARATOR = ":\n"  # between the member who speaks and what they say
+
+_NUMBER = re.compile(rf"-?[0-9]{{1,{MOST_ID}}}")
 
 TEXT, APP, NOTICE, SYSTEM_XML, STATUS = 1, 49, 10000, 10002, 51
 
@@ -67,9 +71,7 @@ def text(value: Any) -> str:
 def identifier(value: Any) -> str | None:
     """A foreign number as text, exact; None where it says nothing."""
     told = text(value).strip()
-    if not told.lstrip("-").isdigit() or len(told) > MOST_ID or not told.strip("-0"):
-        return None
-    return told
+    return told if _NUMBER.fullmatch(told) and told.strip("-0") else None
 
 
 def number(value: Any) -> int | None:
@@ -162,7 +164,9 @@ def _split(body: str, *, room: str, is_notice: bool) -> tuple[str, str]:
 
 def _is_id(speaker: str) -> bool:
     """Whether it could be one: ids are opaque, with or without `wxid_`, but they are one ASCII word."""
-    return 0 < len(speaker) <= MOST_ID and speaker.isascii() and speaker.isprintable() and not set(speaker) & set(" <>\"'")
+    return (
+        0 < len(speaker) <= MOST_ID and speaker.isascii() and speaker.isprintable() and not set(speaker) & set(" <>\"'")
+    )
 
 
 def _in_nameless_room(top: Fields, source: str, body: str) -> bool:

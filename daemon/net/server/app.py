@@ -4,32 +4,33 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiohttp import web
-from attrs import frozen
 
+from daemon import __version__
+from daemon.codec import encode
 from daemon.net.server.auth import Door
+from daemon.net.server.docs import DOCUMENT
 from daemon.net.server.endpoint import Endpoint
 from daemon.net.server.idempotency import Replays
 from daemon.net.server.observe import Surroundings, add_headers
+from daemon.net.server.openapi import document
 from daemon.net.server.routes import BODY_MOST, Route, Routes
 from daemon.net.server.schema import Schemas
 
 
-@frozen
-class Services:
-    """What handlers ask for with `call.service(KEY)`; each under a typed key."""
-
-    given: Mapping[web.AppKey[Any], Any]
-
-
 def build(
-    tables: Iterable[Routes], door: Door, replays: Replays, around: Surroundings, services: Mapping[web.AppKey[Any], Any]
+    tables: Iterable[Routes],
+    door: Door,
+    replays: Replays,
+    around: Surroundings,
+    services: Mapping[web.AppKey[Any], Any],
 ) -> web.Application:
     app = web.Application(middlewares=[around.around], client_max_size=BODY_MOST)
     app.on_response_prepare.append(add_headers)
     for key, service in services.items():
         app[key] = service
-    schemas = Schemas()
-    for route in in_order(tables):
+    schemas, routes = Schemas(), in_order(tables)
+    app[DOCUMENT] = encode(document(routes, version=__version__))
+    for route in routes:
         _add(app, route, Endpoint(route, door, replays, schemas))
     return app
 

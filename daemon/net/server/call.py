@@ -96,6 +96,16 @@ def seal_cursor(after: str) -> str:
     return base64.urlsafe_b64encode(zlib.crc32(raw).to_bytes(4) + raw).rstrip(b"=").decode()
 
 
+def split_after(paging: Paging, language: str) -> tuple[int, str] | None:
+    """`<milliseconds>|<id>`: what a list that is not in the order of its ids goes on after."""
+    if paging.after is None:
+        return None
+    milliseconds, _, identifier = paging.after.partition("|")
+    if not (milliseconds.isascii() and milliseconds.isdigit() and len(milliseconds) < 16):
+        raise _bad_cursor(language)
+    return int(milliseconds), identifier
+
+
 def open_cursor(cursor: str, language: str) -> str:
     try:
         packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
@@ -103,4 +113,8 @@ def open_cursor(cursor: str, language: str) -> str:
             return packed[4:].decode()
     except (ValueError, binascii.Error):  # also what is no ASCII or no UTF-8
         pass
-    raise Invalid(problems=[Problem("cursor", render("field.cursor", language, {}))])
+    raise _bad_cursor(language)
+
+
+def _bad_cursor(language: str) -> Invalid:
+    return Invalid(problems=[Problem("cursor", render("field.cursor", language, {}))])

@@ -35,4 +35,3 @@ class Note:
 
 
 SAFE_INTEGER = 2**53 - 1  # beyond it a browser reads another number than was written
-

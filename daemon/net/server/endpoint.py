@@ -1,12 +1,13 @@
 """One route as aiohttp calls it: admit, read, do once, answer."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from aiohttp import web
 from attrs import frozen
 
 from daemon.codec import encode, parse, structure
+from daemon.domain.access import Actor
 from daemon.errors import Invalid, Problem, QiaodError
 from daemon.net.server.auth import Door, read_caller
 from daemon.net.server.call import DEFAULT_LIMIT, MOST_LIMIT, Call, Page, Paging, Reply, etag, open_cursor, seal_cursor
@@ -19,11 +20,11 @@ from daemon.net.server.signature import Parameter
 from daemon.net.server.validate import Check
 from daemon.texts import render
 
-REQUEST_ID = "qiaod.request_id"
-LANGUAGE = "qiaod.language"
-HEADERS = "qiaod.headers"  # for the answer, whatever becomes of it
-STATUSES = "qiaod.statuses"
-ACTOR = "qiaod.actor"
+REQUEST_ID = web.RequestKey("request_id", str)
+LANGUAGE = web.RequestKey("language", str)
+HEADERS = web.RequestKey("headers", dict[str, str])  # for the answer, whatever becomes of it
+STATUSES = web.RequestKey("statuses", Mapping[type[QiaodError], int])
+ACTOR = web.RequestKey("actor", Actor)
 
 _NUMBERS = {"integer": int, "number": float}
 
@@ -39,7 +40,8 @@ class Endpoint:
         request[STATUSES] = self.route.statuses
         caller = read_caller(request)
         known = await self.door.admit(caller, self.route.who, request[HEADERS])
-        request[ACTOR] = known
+        if known is not None:
+            request[ACTOR] = known
         _acceptable(request, self.route.produces or "application/json")
         call = Call(
             request=request,
@@ -139,7 +141,7 @@ def _wrong(call: Call, name: str, code: str, **facts: object) -> QiaodError:
 def _respond(route: Route, result: Any, query: Mapping[str, Any]) -> web.StreamResponse:
     if isinstance(result, web.StreamResponse):
         return result
-    reply = cast("Reply[Any]", result) if isinstance(result, Reply) else Reply(body=result)
+    reply = result if isinstance(result, Reply) else Reply(body=result)
     headers = {"Cache-Control": "no-store", **etag(reply.body, reply.version), **reply.headers}
     status = reply.status or route.status
     if reply.body is None:

@@ -37,9 +37,7 @@ class Replays:
         if not 0 < len(key) <= LONGEST_KEY or not (key.isascii() and key.isprintable()):
             raise Invalid(problems=[Problem(HEADER, render("field.idempotency_key", call.language, {}))])
         actor, fingerprint = call.known.id, _fingerprint(call.request, body)
-        seen = await self.db.write(
-            idempotency.begin, actor=actor, key=key, fingerprint=fingerprint, keep=self.keep
-        )
+        seen = await self.db.write(idempotency.begin, actor=actor, key=key, fingerprint=fingerprint, keep=self.keep)
         if seen is not None:
             return _again(seen, fingerprint)
         return await self._first(actor, key, route, answer)
@@ -65,9 +63,7 @@ class Replays:
         if isinstance(error, QiaodError | web.HTTPException) and not isinstance(error, OutcomeUnknown):
             await self.db.write(idempotency.release, actor=actor, key=key)
         else:
-            await self.db.write(
-                idempotency.finish, actor=actor, key=key, status=UNCERTAIN, body=None, headers={}
-            )
+            await self.db.write(idempotency.finish, actor=actor, key=key, status=UNCERTAIN, body=None, headers={})
 
 
 def _fingerprint(request: web.Request, body: bytes) -> bytes:

@@ -1,7 +1,6 @@
 """Around every request: its id, its language, its errors as problem documents, its line in the log, its count."""
 
 import re
-import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
@@ -9,6 +8,7 @@ import structlog
 from aiohttp import HttpVersion10, web
 from attrs import frozen
 
+from daemon.clock import Clock
 from daemon.ids import Ids
 from daemon.net.server.auth import peer_uid
 from daemon.net.server.endpoint import ACTOR, HEADERS, LANGUAGE, REQUEST_ID, STATUSES
@@ -26,7 +26,6 @@ ALWAYS = {  # on every answer
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
-    "Server": "qiaod",
 }
 
 
@@ -34,22 +33,22 @@ ALWAYS = {  # on every answer
 class Surroundings:
     """The middleware that is around everything else."""
 
+    clock: Clock
     ids: Ids
     teller: Teller
     metrics: HttpMetrics
     hosts: frozenset[str]  # the names a request on TCP may call us by; none: any
     language: str  # where the caller does not say
-    monotonic: Callable[[], float] = time.monotonic
 
     @web.middleware
     async def around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        began = self.monotonic()
+        began = self.clock.monotonic()
         request[REQUEST_ID] = self._request_id(request)
         request[LANGUAGE] = choose(request.headers.get("Accept-Language"), self.language)
         request[HEADERS] = {**ALWAYS, "X-Request-ID": request[REQUEST_ID]}
         with structlog.contextvars.bound_contextvars(request_id=request[REQUEST_ID]):
             response = await self._answered(request, handler)
-            self._note(request, response, self.monotonic() - began)
+            self._note(request, response, self.clock.monotonic() - began)
         return response
 
     async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -58,7 +57,7 @@ class Surroundings:
             return await handler(request)
         except ConnectionError:
             raise  # the caller is gone: there is nobody to tell
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             return self.teller.tell(
                 as_ours(error),
                 language=request[LANGUAGE],
@@ -96,8 +95,9 @@ class Surroundings:
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """On every answer, also of streams: a signal sent just before the first byte."""
+    response.headers["Server"] = "qiaod"  # aiohttp has set its own name and version by now
     for name, value in request.get(HEADERS, ALWAYS).items():
-        response.headers.setdefault(name, value) if name != "Server" else response.headers.update({name: value})
+        response.headers.setdefault(name, value)
     if response.status == HTTPStatus.NO_CONTENT:
         response.headers.popall("Content-Type", None)
 

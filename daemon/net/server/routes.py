@@ -43,6 +43,7 @@ class Route:
     once: bool  # its answer holds a secret, so it is never stored and never given again
     body_most: int  # bytes
     produces: str | None  # the media type of an answer that is not JSON of ours
+    also: tuple[int, ...]  # other statuses that its own answer may have
     statuses: Mapping[type[QiaodError], int]  # where this route's seed has another status for an error
     lenient: bool  # query parameters that it does not know are passed over
     tag: str
@@ -88,6 +89,7 @@ class Routes:
         once: bool = False,
         body_most: int = BODY_MOST,
         produces: str | None = None,
+        also: tuple[int, ...] = (),
         statuses: Mapping[type[QiaodError], int] | None = None,
         lenient: bool = False,
     ) -> Callable[[H], H]:
@@ -103,6 +105,7 @@ class Routes:
                 once=once,
                 body_most=body_most,
                 produces=produces,
+                also=also,
                 statuses=statuses or {},
                 lenient=lenient,
                 tag=self.tag,

@@ -143,13 +143,11 @@ def _enum(kind: type[Enum]) -> Schema:
 
 
 def _default(attribute: "attrs.Attribute[Any]") -> Schema:
-    made = attribute.default
+    made: Any = attribute.default
     if made is attrs.NOTHING:
         return {}
-    if isinstance(made, attrs.Factory):  # type: ignore[arg-type]
-        if made.takes_self:
-            return {}
-        made = made.factory()
+    if isinstance(made, type(attrs.Factory(list))):
+        return {} if made.takes_self else {"default": unstructure(made.factory())}
     return {"default": unstructure(made)}
 
 

@@ -182,7 +182,7 @@ CREATE TABLE jobs (
     interrupted  INTEGER NOT NULL DEFAULT 0,
     epoch        INTEGER NOT NULL DEFAULT 0,
     due_ms       INTEGER NOT NULL,
-    created_ms   INTEGER NOT NULL,
+    created_ms   INTEGER NOT NULL,                -- or when it was to begin, where that is later
     started_ms   INTEGER,
     ended_ms     INTEGER,
     unique_key   TEXT,

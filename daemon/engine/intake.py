@@ -1,0 +1,197 @@
+"""A callback arrives: what it says is kept, and the work it sets off queued, before it is acknowledged."""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+from typing import Protocol, assert_never
+
+import structlog
+from attrs import define, frozen
+
+from daemon.codec import decode, encode
+from daemon.domain.account import Account, AccountSignal, AccountState, Signal
+from daemon.domain.callback import Callback, ControlPacket, Unrecognised
+from daemon.domain.contact import ContactChange
+from daemon.domain.content import Revoke
+from daemon.domain.conversation import Kept
+from daemon.domain.message import Message, Origin
+from daemon.engine.accounts import Accounts
+from daemon.engine.conversations import why_kept
+from daemon.engine.turn_steps import schedule
+from daemon.errors import Invalid, NotFound, StoreUnavailable
+from daemon.limits.keyed import KeyedBuckets
+from daemon.store import callbacks, conversations, messages
+from daemon.store.database import Database
+from daemon.store.spool import Spool
+from daemon.store.tx import Tx
+
+log = structlog.get_logger()
+
+COMMIT_WITHIN = timedelta(seconds=2)  # GeWe hangs up after 3
+COME_AGAIN = timedelta(seconds=5)
+# Codes of a store that is stuck while the disk works. A full disk cannot take the spool either; a store whose file was
+# replaced underneath must not go on acknowledging.
+SPOOLED = frozenset({"store.busy", "store.sync", "store.read", "store.locked_out", "store.unavailable"})
+STATES = {
+    Signal.ONLINE: AccountState.ONLINE,
+    Signal.RECONNECTING: AccountState.RECONNECTING,
+    Signal.OFFLINE: AccountState.OFFLINE,
+    Signal.LOGGED_OUT: AccountState.LOGGED_OUT,
+}
+
+
+class Reader(Protocol):
+    """The gateway's language, see `daemon.net.gewe.wire`."""
+
+    def __call__(self, body: bytes) -> Callback:
+        """What the body says. Raises Invalid, and nothing else, for whatever makes no sense."""
+
+
+@frozen(kw_only=True)
+class Spooled:
+    """A callback that was acknowledged while the store could not take it."""
+
+    group: str
+    body: str
+    request_id: str | None
+
+
+@frozen(kw_only=True)
+class Receipt:
+    new: bool
+    kept: Kept | None = None  # why it is not answered
+
+
+@define
+class Intake:
+    db: Database
+    accounts: Accounts
+    read: Reader
+    spool: Spool
+    triggers: KeyedBuckets  # how many messages an account may have answered; above it they are only kept
+    samples: KeyedBuckets  # how many unreadable bodies are kept as samples
+
+    async def receive(self, body: bytes, group: str, *, request_id: str | None) -> None:
+        """When this returns, neither a crash nor a power cut loses what the callback says.
+
+        Raises Invalid for what cannot be read, NotFound for an account that is not of this group, and
+        StoreUnavailable where nothing was kept: the sender should come again.
+        """
+        try:
+            callback = self.read(body)
+        except Invalid as error:
+            await self._sample(error.code, body)
+            raise
+        if isinstance(callback, ControlPacket):
+            log.info("callback.probed")
+            return None
+        if callback.app_id is None:
+            return await self._sample("gewe.callback.without_account", body)
+        account = self.accounts.called_back(group, callback.app_id)
+        if account is None:
+            log.warning("callback.unknown_account", app_id=callback.app_id)
+            await self._sample("gewe.callback.unknown_account", body)
+            raise NotFound("not_found")
+        try:
+            async with asyncio.timeout(COMMIT_WITHIN.total_seconds()):
+                await self._keep(account, callback, request_id=request_id)
+        except TimeoutError:
+            raise StoreUnavailable("store.slow", retry_after=COME_AGAIN) from None
+        except StoreUnavailable as refused:
+            if refused.code not in SPOOLED:
+                raise
+            await self.spool.append(encode(Spooled(group=group, body=body.decode(), request_id=request_id)))
+            log.warning("callback.spooled", account=account.id, code=refused.code)
+
+    async def replay(self) -> int:
+        """Take in what was spooled, each once; how many there were. Nothing is removed before all of it is kept."""
+        count = 0
+        for record in self.spool.replay():
+            spooled = decode(record, Spooled)
+            callback = self.read(spooled.body.encode())
+            account = self._whose(callback, spooled.group)
+            if account is not None:
+                await self._keep(account, callback, request_id=spooled.request_id)
+                count += 1
+        await self.spool.clear()
+        if count:
+            log.info("spool.replayed", callbacks=count)
+        return count
+
+    def _whose(self, callback: Callback, group: str) -> Account | None:
+        if isinstance(callback, ControlPacket) or callback.app_id is None:
+            return None
+        return self.accounts.called_back(group, callback.app_id)
+
+    async def _keep(self, account: Account, callback: Callback, *, request_id: str | None) -> None:
+        match callback:
+            case Message():
+                await self._message(account, callback, request_id=request_id)
+            case AccountSignal():
+                if await self.db.write(_signal, account, callback):
+                    await self.accounts.observe(account, STATES[callback.signal], callback.detail)
+            case ContactChange():
+                await self.db.write(_contact, account, callback)
+            case Unrecognised():
+                await self.db.write(_unrecognised, account, callback)
+            case ControlPacket():
+                return
+            case _:
+                assert_never(callback)
+
+    async def _message(self, account: Account, message: Message, *, request_id: str | None) -> None:
+        flooded = message.origin is Origin.PEER and bool(self.triggers.take(account.id))
+        receipt = await self.db.write(keep, account, message, flooded=flooded, request_id=request_id)
+        log.debug("message.accepted", account=account.id, new=receipt.new, kept=receipt.kept, kind=message.content.kind)
+        if receipt.new and receipt.kept is not Kept.HISTORICAL:
+            await self._heard(account, message)
+
+    async def _heard(self, account: Account, message: Message) -> None:
+        """What passes through an account is the best witness of its state, and says who it is."""
+        if message.account_wxid is not None:
+            await self.accounts.identify(account, message.account_wxid)
+        await self.accounts.observe(account, AccountState.ONLINE)
+
+    async def _sample(self, reason: str, body: bytes) -> None:
+        if not self.samples.take(reason):
+            with suppress(StoreUnavailable):
+                await self.db.write(callbacks.quarantine, reason=reason, body=body)
+
+
+def keep(tx: Tx, account: Account, message: Message, *, flooded: bool, request_id: str | None) -> Receipt:
+    """One transaction: a message we already have sets off nothing."""
+    if not messages.first_delivery(tx, message.dedupe_key):
+        return Receipt(new=False)
+    conversation = conversations.touch(tx, account.id, message.peer)
+    kept = why_kept(account, conversation, message, now=tx.now)
+    if kept is None and flooded:
+        kept = Kept.FLOODED
+    if message.origin is Origin.SELF and kept is not Kept.HISTORICAL:
+        conversations.hold(tx, conversation.id, until=tx.now + account.policy.takeover, by="phone")
+    if isinstance(message.content, Revoke):
+        messages.take_back(tx, conversation.id, message.content.revoked_id)
+    messages.add(tx, message, account_id=account.id, conversation_id=conversation.id, kept=kept, request_id=request_id)
+    if kept is None:
+        schedule(tx, account, conversation.id, request_id=request_id)
+    return Receipt(new=True, kept=kept)
+
+
+def _signal(tx: Tx, account: Account, signal: AccountSignal) -> bool:
+    """Whether it is news."""
+    if not messages.first_delivery(tx, signal.dedupe_key):
+        return False
+    callbacks.add_event(tx, account.id, kind=f"account.{signal.signal}", detail=signal.detail)
+    return True
+
+
+def _contact(tx: Tx, account: Account, change: ContactChange) -> None:
+    if not messages.first_delivery(tx, change.dedupe_key):
+        return
+    if change.name:
+        conversations.rename(tx, account.id, change.contact, change.remark or change.name)
+    callbacks.add_event(tx, account.id, kind=f"contact.{change.change}", detail=change.contact)
+
+
+def _unrecognised(tx: Tx, account: Account, callback: Unrecognised) -> None:
+    if messages.first_delivery(tx, callback.dedupe_key):
+        callbacks.add_event(tx, account.id, kind=f"unrecognised.{callback.what}", detail=callback.raw.decode())

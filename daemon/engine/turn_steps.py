@@ -1,0 +1,164 @@
+"""The units of work of a turn: it is scheduled, begun, skipped, answered or given up, each in one transaction."""
+
+from datetime import datetime, timedelta
+
+from attrs import frozen
+
+from daemon.codec import encode
+from daemon.domain.account import Account, OnFailure
+from daemon.domain.conversation import Conversation, Kept
+from daemon.domain.job import NewJob, OnConflict
+from daemon.domain.message import AccountId, ConversationId, Wxid
+from daemon.domain.send import NewSend, SendOrigin
+from daemon.domain.turn import Turn, TurnState
+from daemon.domain.workflow import Answer
+from daemon.engine.conversations import why_silent
+from daemon.engine.outbox import enqueue
+from daemon.engine.questions import Asked, compose
+from daemon.engine.split import split
+from daemon.errors import QiaodError
+from daemon.store import conversations, due, jobs, messages, turns
+from daemon.store.messages import Pending
+from daemon.store.tx import Tx
+
+LANE = "turn"
+
+
+@frozen(kw_only=True)
+class Args:
+    conversation_id: ConversationId
+    account_id: AccountId
+
+
+@frozen(kw_only=True)
+class Reply:
+    """How a reply goes out."""
+
+    most_bytes: int  # of one WeChat message
+    lives: timedelta  # a reply that is older is worse than none
+
+
+def due_at(first: datetime, now: datetime, *, window: timedelta, most: timedelta) -> datetime:
+    """When a turn begins: after a silence of `window`, and never later than `most` after its first message. Pure."""
+    return min(now + window, first + most)
+
+
+def schedule(tx: Tx, account: Account, conversation_id: ConversationId, *, request_id: str | None) -> None:
+    """One unit with the message that waits: the conversation's turn begins when its window closes."""
+    first = messages.first_pending(tx, conversation_id) or tx.now
+    begins = due_at(first, tx.now, window=account.policy.merge_window, most=account.policy.merge_most)
+    added = jobs.add(
+        tx,
+        NewJob(
+            lane=LANE,
+            key=conversation_id,
+            args=encode(Args(conversation_id=conversation_id, account_id=account.id)),
+            due_at=begins,
+            unique_key=conversation_id,
+            on_conflict=OnConflict.RERUN,
+            request_id=request_id,
+        ),
+    )
+    if not added.created:
+        due.postpone(tx, lane=LANE, unique_key=conversation_id, until=begins)
+
+
+def begin(tx: Tx, account: Account, conversation_id: ConversationId, *, request_id: str | None) -> Asked | None:
+    """The turn that waits here, begun if it is new; None where there is nothing to answer, or not by us."""
+    conversation = conversations.get(tx, conversation_id)
+    if conversation is None:
+        return None
+    turn = turns.open_turn(tx, conversation_id)
+    if silent := why_silent(account, conversation, now=tx.now):
+        _skip(tx, turn, conversation, silent)
+        return None
+    waiting = messages.pending(tx, conversation_id, turn_id=turn.id if turn else None)
+    if turn is None and waiting:
+        turn = _open(tx, account, conversation, waiting, request_id=request_id)
+    if turn is None:
+        return None
+    return Asked(
+        turn=turn,
+        conversation=conversation,
+        speaker=waiting[-1].sender if waiting else conversation.peer,
+        nickname=waiting[-1].nickname if waiting else None,
+        earlier=tuple(turns.dialogue(tx, conversation_id, before=turn.created_at, limit=account.policy.history)),
+    )
+
+
+def _open(
+    tx: Tx,
+    account: Account,
+    conversation: Conversation,
+    waiting: list[Pending],
+    *,
+    request_id: str | None,
+) -> Turn | None:
+    turn_id = turns.begin(
+        tx,
+        account_id=account.id,
+        conversation_id=conversation.id,
+        question=compose(waiting),
+        request_id=request_id,
+    )
+    messages.join_turn(tx, [message.id for message in waiting], turn_id)
+    return turns.get(tx, turn_id)
+
+
+def _skip(tx: Tx, turn: Turn | None, conversation: Conversation, reason: Kept) -> None:
+    messages.keep(tx, conversation.id, turn_id=None, reason=reason)
+    if turn is not None:
+        messages.keep(tx, conversation.id, turn_id=turn.id, reason=reason)
+        turns.end(tx, turn, TurnState.SKIPPED, error=reason)
+
+
+def trouble(tx: Tx, *, turn: Turn, error: QiaodError) -> None:
+    turns.trouble(tx, turn.id, error=error.code, detail=str(error))
+
+
+def finish(tx: Tx, *, account: Account, asked: Asked, answer: Answer, reply: Reply) -> None:
+    """The answer is there. Whether it goes out is asked once more: a person may have taken over meanwhile."""
+    conversation = conversations.get(tx, asked.conversation.id)
+    silent = None if conversation is None else why_silent(account, conversation, now=tx.now)
+    if silent is not None:
+        messages.keep(tx, asked.conversation.id, turn_id=asked.turn.id, reason=silent)
+        turns.end(tx, asked.turn, TurnState.SKIPPED, answer=answer, error=silent)
+        return
+    messages.answer(tx, asked.conversation.id, asked.turn.id)
+    turns.end(tx, asked.turn, TurnState.ANSWERED, answer=answer)
+    _say(tx, account, asked, answer.text, reply)
+
+
+def fail(tx: Tx, *, account: Account, asked: Asked, error: QiaodError, reply: Reply) -> None:
+    """Nobody answers. What the person gets is the account's choice: a sentence, or silence."""
+    messages.keep(tx, asked.conversation.id, turn_id=asked.turn.id, reason=Kept.FAILED)
+    turns.end(tx, asked.turn, TurnState.FAILED, error=error.code, detail=str(error))
+    if account.policy.on_failure is OnFailure.SENTENCE and account.policy.failure_text:
+        _say(tx, account, asked, account.policy.failure_text, reply)
+
+
+def _say(tx: Tx, account: Account, asked: Asked, text: str, reply: Reply) -> None:
+    """Queue the reply in pieces that WeChat takes; in a room it names the person it answers."""
+    mentions: tuple[Wxid, ...] = ()
+    if asked.conversation.peer != asked.speaker and asked.nickname:
+        mentions, text = (asked.speaker,), f"@{asked.nickname}\u2005{text}"
+    pieces = split(text, reply.most_bytes)
+    batch = tx.new_id()
+    for part, piece in enumerate(pieces, start=1):
+        enqueue(
+            tx,
+            NewSend(
+                account_id=account.id,
+                conversation_id=asked.conversation.id,
+                to=asked.conversation.peer,
+                text=piece,
+                mentions=mentions if part == 1 else (),
+                origin=SendOrigin.REPLY,
+                turn_id=asked.turn.id,
+                batch=batch,
+                part=part,
+                parts=len(pieces),
+                expires_at=tx.now + reply.lives,
+                request_id=asked.turn.request_id,
+            ),
+        )

@@ -1,0 +1,209 @@
+"""The process around the daemon: its loop, its signals, what it tells systemd, and how it ends."""
+
+import asyncio
+import ctypes
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from io import StringIO
+from typing import Protocol
+
+import structlog
+import uvloop
+from attrs import define, field
+
+from daemon import log as logging
+from daemon.clock import Clock, SystemClock
+from daemon.errors import QiaodError
+from daemon.exits import OK, exit_code
+from daemon.secret import Redactor
+from daemon.settings import Settings, changed, reloaded
+from daemon.settings_read import BadSettings
+from daemon.systemd import Notifier, take_sockets, watchdog_every
+from daemon.tasks import running
+from daemon.vault import Vault, find_master_key
+
+log = structlog.get_logger()
+
+Sockets = Mapping[str, list[socket.socket]]
+_PR_SET_DUMPABLE = 4  # prctl(2)
+_MOST_STACKS = 200
+
+
+class Bridge(Protocol):
+    """The running daemon, as its process needs it."""
+
+    @property
+    def url(self) -> str:
+        """Where the API is."""
+
+    async def probe(self) -> None:
+        """Returns, or raises one of our errors, once the store answered."""
+
+    def apply(self, settings: Settings) -> None:
+        """Take over what a reload may change."""
+
+
+class OpenBridge(Protocol):
+    def __call__(
+        self, settings: Settings, *, clock: Clock, vault: Vault, sockets: Sockets, hurry: asyncio.Event
+    ) -> AbstractAsyncContextManager[Bridge]:
+        """Running for as long as the block lasts. Once `hurry` is set, leaving it waits for the store alone."""
+
+
+@define
+class Process:
+    """One life of the daemon, from READY to STOPPING."""
+
+    settings: Settings
+    load_again: Callable[[], Settings]
+    relog: Callable[[Settings], object]
+    notifier: Notifier
+    clock: Clock
+    watchdog: timedelta | None = None
+    ready: Callable[[Bridge], object] = lambda _: None
+    hurry: asyncio.Event = field(factory=asyncio.Event)
+    _asked: asyncio.Queue[signal.Signals] = field(factory=asyncio.Queue)
+    _stopping: bool = False
+
+    async def run(self, bridge: AbstractAsyncContextManager[Bridge]) -> None:
+        async with bridge as running_bridge:
+            log.info("daemon.ready", url=running_bridge.url)
+            self.notifier.ready()
+            self.ready(running_bridge)
+            if self.watchdog:
+                watching = watch(self.notifier, running_bridge.probe, self.watchdog)
+                async with running(watching, "watchdog"):
+                    await self._attend(running_bridge)
+            else:
+                await self._attend(running_bridge)
+            self._stopping = True
+            log.info("daemon.stopping")
+            self.notifier.stopping()
+        log.info("daemon.stopped")
+
+    def take(self, loop: asyncio.AbstractEventLoop) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+            loop.add_signal_handler(number, self.heard, number)
+
+    def heard(self, number: signal.Signals) -> None:
+        if number == signal.SIGQUIT:
+            dump_tasks()
+        elif number == signal.SIGHUP:
+            self._asked.put_nowait(number)
+        elif self._stopping:
+            log.warning("daemon.hurried")
+            self.hurry.set()
+        else:
+            self._stopping = True
+            self._asked.put_nowait(number)
+
+    async def _attend(self, bridge: Bridge) -> None:
+        while await self._asked.get() == signal.SIGHUP:
+            self._reload(bridge)
+
+    def _reload(self, bridge: Bridge) -> None:
+        self.notifier.reloading(self.clock.monotonic())
+        try:
+            new = self.load_again()
+        except BadSettings as error:
+            for mistake in error.mistakes:
+                log.error("settings.mistake", where=mistake.where, reason=mistake.text())
+            log.error("settings.kept", mistakes=len(error.mistakes))
+        else:
+            taken, waiting = changed(self.settings, new)
+            self.settings = reloaded(self.settings, new)
+            self.relog(self.settings)
+            bridge.apply(self.settings)
+            log.info("settings.reloaded", taken=taken, needs_restart=waiting)
+        self.notifier.ready()
+
+
+async def watch(notifier: Notifier, probe: Callable[[], Awaitable[None]], every: timedelta) -> None:
+    """Tell systemd that we live, for as long as the loop turns and the store answers: an error is an answer."""
+    while True:
+        try:
+            async with asyncio.timeout(every.total_seconds() / 2):
+                await probe()
+        except TimeoutError:
+            log.error("watchdog.withheld", waited_seconds=every.total_seconds() / 2)
+        except QiaodError as error:
+            log.warning("watchdog.store_refuses", error=error.code)
+            notifier.alive()
+        else:
+            notifier.alive()
+        await asyncio.sleep(every.total_seconds())
+
+
+def dump_tasks() -> None:
+    """Where every task waits: what to ask for (SIGQUIT) before a stuck daemon is restarted."""
+    tasks = sorted(asyncio.all_tasks(), key=lambda task: task.get_name())
+    log.warning("tasks.dumped", tasks=len(tasks))
+    for task in tasks[:_MOST_STACKS]:
+        written = StringIO()
+        task.print_stack(file=written)
+        log.warning("task.stack", task=task.get_name(), stack=written.getvalue())
+
+
+def harden() -> None:
+    """No core dump, and no other process of this user may look into our memory: secrets are in it."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        failed = ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    except (OSError, AttributeError, MemoryError) as error:  # no such call here, or no ctypes under this sandbox
+        log.warning("process.dumpable", reason=str(error))
+    else:
+        if failed:
+            log.warning("process.dumpable", reason=os.strerror(ctypes.get_errno()))
+
+
+def run(
+    settings: Settings,
+    load_again: Callable[[], Settings],
+    open_bridge: OpenBridge,
+    environ: MutableMapping[str, str],
+    ready: Callable[[Bridge], object] = lambda _: None,
+) -> int:
+    """The whole life of the process; its exit code."""
+    clock, redactor = SystemClock(), Redactor()
+
+    def relog(current: Settings) -> logging.Floods:
+        return logging.configure(current.log, redactor, clock, stream=sys.stderr, environ=environ)
+
+    floods = relog(settings)
+    harden()
+    notifier = Notifier.of(environ)
+    sockets = take_sockets(environ, os.getpid())
+
+    async def live() -> None:
+        master = find_master_key(settings.master_key_file, environ, may_create=not settings.database.exists())
+        process = Process(settings, load_again, relog, notifier, clock, watchdog_every(environ, os.getpid()), ready)
+        process.take(asyncio.get_running_loop())
+        vault = Vault(master.key, redactor)
+        await process.run(open_bridge(settings, clock=clock, vault=vault, sockets=sockets, hurry=process.hurry))
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(live())
+    except Exception as error:
+        return failed(error, notifier)
+    finally:
+        for event, lines in floods.owed().items():
+            log.warning("log.suppressed", of=event, lines=lines)
+    return OK
+
+
+def failed(error: Exception, notifier: Notifier) -> int:
+    """Say why, to the log and to systemd. What we raise on purpose needs no traceback."""
+    code = exit_code(error)
+    if isinstance(error, QiaodError):
+        log.critical("daemon.failed", code=error.code, reason=str(error), exit=code)
+    else:
+        log.critical("daemon.crashed", exit=code, exc_info=error)
+    notifier.status(str(error)[:200])
+    return code

@@ -1,0 +1,234 @@
+"""WeChat accounts: those that GeWe holds for us, and how each answers."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from attrs import field, frozen
+
+from daemon.domain.access import Role
+from daemon.domain.account import Account, AccountState, OnFailure, Product, ReplyPolicy, RoomPolicy
+from daemon.domain.message import AppId, Wxid
+from daemon.engine.accounts import AccountDraft
+from daemon.net.api.fields import ForeignId, Identifier, Name, Token, Url
+from daemon.net.api.services import ACCOUNTS, PUBLIC_URL
+from daemon.net.server.call import Call, Page, Paging, Reply
+from daemon.net.server.constraints import Length, Note, Range
+from daemon.net.server.routes import Routes
+from daemon.secret import Secret
+
+routes = Routes("Accounts")
+
+PATH = "/api/v1/integrations/gewe/accounts"
+CALLBACK_PATH = "/api/v1/integrations/gewe/webhook/callback"
+
+Listed = Annotated[list[ForeignId], Length(0, 1000)]
+
+
+@frozen(kw_only=True)
+class RoomPolicyBody:
+    on_mention: Annotated[bool, Note("Answer when the account is @-ed by name; @-everybody does not count.")] = True
+    keywords: Annotated[list[Annotated[str, Length(1, 100)]], Length(0, 200), Note("Answer when the text has one.")] = (
+        field(factory=list)
+    )
+    allow: Annotated[Listed, Note("Rooms; none listed means every room.")] = field(factory=list)
+    block: Annotated[Listed, Note("Rooms or members that are never answered.")] = field(factory=list)
+
+
+@frozen(kw_only=True)
+class PolicyBody:
+    private: Annotated[bool, Note("Answer people who write directly.")] = True
+    allow: Annotated[Listed, Note("People; none listed means everyone.")] = field(factory=list)
+    block: Annotated[Listed, Note("People who are never answered, in rooms neither.")] = field(factory=list)
+    rooms: RoomPolicyBody = field(factory=RoomPolicyBody)
+    merge_window_seconds: Annotated[float, Range(0, 60), Note("Silence that ends a turn.")] = 1.5
+    merge_most_seconds: Annotated[float, Range(0, 300), Note("A turn never waits longer than this.")] = 8.0
+    history: Annotated[int, Range(0, 200), Note("Earlier messages given to the workflow.")] = 20
+    takeover_minutes: Annotated[
+        float, Range(1, 10080), Note("How long a message written on the phone keeps the assistant quiet.")
+    ] = 30.0
+    stale_after_seconds: Annotated[float, Range(30, 86400), Note("Older messages are history: kept, not answered.")] = (
+        300.0
+    )
+    on_failure: OnFailure = OnFailure.SILENCE
+    failure_text: Annotated[str, Length(0, 1000), Note("Said where every workflow failed.")] = ""
+
+
+@frozen(kw_only=True)
+class AccountBody:
+    app_id: Annotated[ForeignId, Note("GeWe's device, wx_…", "wx_demoAppId000000000001")]
+    token: Annotated[Token | None, Note("X-GEWE-TOKEN. Never shown again; left out of a change, it stays.")] = None
+    wxid: Annotated[ForeignId | None, Note("The logged-in account; learnt from the first callback if left out.")] = None
+    name: Name
+    product: Product = Product.HOSTED
+    base_url: Annotated[Url, Note("With or without the prefix of the product.", "https://api.geweapi.com")]
+    workflow_id: Annotated[Identifier | None, Note("Which workflow answers; without one nothing is answered.")] = None
+    policy: PolicyBody = field(factory=PolicyBody)
+    suspended: Annotated[bool, Note("Nothing is sent or answered while it is.")] = False
+
+
+@frozen(kw_only=True)
+class NewAccountBody(AccountBody):
+    token: Annotated[Token, Note("X-GEWE-TOKEN. Kept encrypted, never shown again.")]
+
+
+@frozen(kw_only=True)
+class AccountView:
+    id: str
+    app_id: str
+    token: Annotated[str, Note("Its last characters.")]
+    wxid: str | None
+    name: str
+    product: Product
+    base_url: str
+    state: AccountState
+    state_reason: str | None
+    workflow_id: str | None
+    policy: PolicyBody
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+@frozen(kw_only=True)
+class NewAccountView(AccountView):
+    callback_url: Annotated[
+        str | None,
+        Note("Give it to GeWe. Shown once; null where another account of the same token has one already."),
+    ]
+
+
+@frozen(kw_only=True)
+class CallbackView:
+    callback_url: Annotated[str, Note("Shown once. The one before is honoured for another 24 hours.")]
+
+
+@routes.get(PATH, role=Role.VIEWER, summary="List accounts")
+async def page(call: Call, paging: Paging, *, state: AccountState | None = None) -> Page[AccountView]:
+    held = [a for a in call.service(ACCOUNTS).all() if state is None or a.state is state]
+    rows = [account for account in held if paging.after is None or account.id < paging.after]
+    return Page.of(rows[: paging.limit + 1], len(held), paging, view=view, after=lambda account: account.id)
+
+
+@routes.post(PATH, role=Role.ADMIN, summary="Add an account", status=201, effect=True, once=True, rejects=(409,))
+async def create(call: Call, body: NewAccountBody) -> Reply[NewAccountView]:
+    account, key = await call.service(ACCOUNTS).add(_draft(body, Secret(body.token)))
+    url = None if key is None else callback_url(call, key)
+    return Reply(body=NewAccountView(callback_url=url, **_shown(account)), headers={"Location": f"{PATH}/{account.id}"})
+
+
+@routes.get(PATH + "/{account_id}", role=Role.VIEWER, summary="Show an account", rejects=(404,))
+async def show(call: Call, account_id: str) -> AccountView:
+    return view(call.service(ACCOUNTS).get(account_id))
+
+
+@routes.put(PATH + "/{account_id}", role=Role.ADMIN, summary="Change an account", rejects=(404, 409, 412))
+async def change(call: Call, account_id: str, body: AccountBody) -> AccountView:
+    accounts = call.service(ACCOUNTS)
+    token = accounts.get(account_id).token if body.token is None else Secret(body.token)
+    return view(await accounts.change(account_id, _draft(body, token), version=call.if_match))
+
+
+@routes.delete(
+    PATH + "/{account_id}", role=Role.ADMIN, summary="Remove an account without conversations", rejects=(404, 409, 412)
+)
+async def remove(call: Call, account_id: str) -> None:
+    await call.service(ACCOUNTS).remove(account_id, version=call.if_match)
+
+
+@routes.post(
+    PATH + "/{account_id}/callback-key",
+    role=Role.ADMIN,
+    summary="Give the account's callback a new secret",
+    effect=True,
+    once=True,
+    rejects=(404,),
+)
+async def rotate_callback_key(call: Call, account_id: str) -> CallbackView:
+    key = await call.service(ACCOUNTS).rotate_callback_key(account_id)
+    return CallbackView(callback_url=callback_url(call, key))
+
+
+def callback_url(call: Call, key: str) -> str:
+    """Where GeWe is to deliver: under the public URL where one is set, else a path for the operator to complete."""
+    return f"{call.service(PUBLIC_URL).rstrip('/')}{CALLBACK_PATH}/{key}"
+
+
+def view(account: Account) -> AccountView:
+    return AccountView(**_shown(account))
+
+
+def _shown(account: Account) -> dict[str, Any]:
+    return {
+        "id": account.id,
+        "app_id": account.app_id,
+        "token": account.token.hint(),
+        "wxid": account.wxid,
+        "name": account.name,
+        "product": account.product,
+        "base_url": account.base_url,
+        "state": account.state,
+        "state_reason": account.state_reason,
+        "workflow_id": account.workflow_id,
+        "policy": _policy_body(account.policy),
+        "created_at": account.created_at,
+        "updated_at": account.updated_at,
+        "version": account.version,
+    }
+
+
+def _policy_body(policy: ReplyPolicy) -> PolicyBody:
+    rooms = policy.rooms
+    return PolicyBody(
+        private=policy.private,
+        allow=list(policy.allow),
+        block=list(policy.block),
+        rooms=RoomPolicyBody(
+            on_mention=rooms.on_mention,
+            keywords=list(rooms.keywords),
+            allow=list(rooms.allow),
+            block=list(rooms.block),
+        ),
+        merge_window_seconds=policy.merge_window.total_seconds(),
+        merge_most_seconds=policy.merge_most.total_seconds(),
+        history=policy.history,
+        takeover_minutes=policy.takeover.total_seconds() / 60,
+        stale_after_seconds=policy.stale_after.total_seconds(),
+        on_failure=policy.on_failure,
+        failure_text=policy.failure_text,
+    )
+
+
+def _draft(body: AccountBody, token: Secret) -> AccountDraft:
+    return AccountDraft(
+        app_id=AppId(body.app_id),
+        wxid=None if body.wxid is None else Wxid(body.wxid),
+        name=body.name,
+        product=body.product,
+        base_url=body.base_url,
+        token=token,
+        workflow_id=body.workflow_id,
+        policy=_policy(body.policy),
+        suspended=body.suspended,
+    )
+
+
+def _policy(body: PolicyBody) -> ReplyPolicy:
+    rooms = body.rooms
+    return ReplyPolicy(
+        private=body.private,
+        allow=tuple(map(Wxid, body.allow)),
+        block=tuple(map(Wxid, body.block)),
+        rooms=RoomPolicy(
+            on_mention=rooms.on_mention,
+            keywords=tuple(rooms.keywords),
+            allow=tuple(map(Wxid, rooms.allow)),
+            block=tuple(map(Wxid, rooms.block)),
+        ),
+        merge_window=timedelta(seconds=body.merge_window_seconds),
+        merge_most=timedelta(seconds=body.merge_most_seconds),
+        history=body.history,
+        takeover=timedelta(minutes=body.takeover_minutes),
+        stale_after=timedelta(seconds=body.stale_after_seconds),
+        on_failure=body.on_failure,
+        failure_text=body.failure_text,
+    )

@@ -1,0 +1,170 @@
+"""Messages to WeChat: queue a text, see what became of it, cancel, repeat, settle."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from attrs import field, frozen
+
+from daemon.domain.access import Role
+from daemon.domain.message import Wxid
+from daemon.domain.send import Send, SendOrigin, SendState
+from daemon.engine.sends import Verdict
+from daemon.net.api.fields import ForeignId, Identifier
+from daemon.net.api.services import ACCOUNTS, SENDS
+from daemon.net.server.call import Call, Page, Paging, Reply
+from daemon.net.server.constraints import Length, Note, Pattern
+from daemon.net.server.routes import Routes
+
+routes = Routes("Messages")
+
+PATH = "/api/v1/integrations/gewe/messages"
+
+MOST_TEXT = 20_000  # characters: a longer one would be more than ten WeChat messages
+
+
+@frozen(kw_only=True)
+class NewMessage:
+    account_id: Identifier
+    to: Annotated[ForeignId, Note("A person, or a room (…@chatroom).", "wxid_friend00000001")]
+    type: Literal["text"] = "text"
+    content: Annotated[
+        str, Length(1, MOST_TEXT), Pattern(r"[\s\S]*\S[\s\S]*"), Note("A long text goes in several parts.")
+    ]
+    at: Annotated[list[ForeignId], Length(0, 50), Note("Members to @ in a room; the content must name each, @Ann.")] = (
+        field(factory=list)
+    )
+
+
+@frozen(kw_only=True)
+class MessageView:
+    id: str
+    account_id: str
+    conversation_id: str
+    to: str
+    type: Literal["text"]
+    content: str
+    at: list[str]
+    origin: SendOrigin
+    state: SendState
+    error: Annotated[str | None, Note("Why it is not sent, as a machine code.")]
+    detail: str | None
+    attempts: int
+    part: int
+    parts: int
+    turn_id: str | None
+    parent_id: Annotated[str | None, Note("The send that this one repeats.")]
+    wechat_id: Annotated[str | None, Note("newMsgId; text, since it exceeds 2^53.")]
+    not_before: datetime | None
+    expires_at: datetime
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    request_id: str | None
+
+
+@frozen(kw_only=True)
+class QueuedView:
+    id: Annotated[str, Note("Of the first part.")]
+    parts: Annotated[list[str], Note("Of every part, in order.")]
+    state: SendState
+    ahead: Annotated[int, Note("Sends of the account that go before it.")]
+
+
+@frozen(kw_only=True)
+class Settlement:
+    outcome: Annotated[Verdict, Note("What a look at the phone showed.")]
+
+
+@routes.post(PATH, role=Role.OPERATOR, summary="Queue a message", status=202, effect=True, rejects=(404, 409))
+async def create(call: Call, body: NewMessage) -> Reply[QueuedView]:
+    account = call.service(ACCOUNTS).get(body.account_id)
+    queued = await call.service(SENDS).add(
+        account,
+        to=Wxid(body.to),
+        text=body.content,
+        mentions=tuple(map(Wxid, body.at)),
+        by=call.actor.id,
+        request_id=call.id,
+    )
+    ids = [send.id for send in queued.sends]
+    return Reply(
+        body=QueuedView(id=ids[0], parts=ids, state=queued.sends[0].state, ahead=queued.ahead),
+        headers={"Location": f"{PATH}/{ids[0]}"},
+    )
+
+
+@routes.get(PATH, role=Role.VIEWER, summary="List messages to WeChat; state=unknown are those to settle")
+async def page(
+    call: Call, paging: Paging, *, account_id: str | None = None, state: SendState | None = None
+) -> Page[MessageView]:
+    rows, total = await call.service(SENDS).page(
+        account_id=account_id, state=state, before=paging.after, limit=paging.limit + 1
+    )
+    return Page.of(rows, total, paging, view=view, after=lambda send: send.id)
+
+
+@routes.get(PATH + "/{message_id}", role=Role.VIEWER, summary="Show a message", rejects=(404,))
+async def show(call: Call, message_id: str) -> MessageView:
+    return view(await call.service(SENDS).get(message_id))
+
+
+@routes.post(
+    PATH + "/{message_id}/cancel",
+    role=Role.OPERATOR,
+    summary="Cancel a waiting message",
+    effect=True,
+    rejects=(404, 409),
+)
+async def cancel(call: Call, message_id: str) -> MessageView:
+    return view(await call.service(SENDS).cancel(message_id, by=call.actor.id))
+
+
+@routes.post(
+    PATH + "/{message_id}/retry",
+    role=Role.OPERATOR,
+    summary="Send a failed, expired, cancelled or unknown message once more, as a new one",
+    status=202,
+    effect=True,
+    rejects=(404, 409),
+)
+async def retry(call: Call, message_id: str) -> MessageView:
+    return view(await call.service(SENDS).repeat(message_id, by=call.actor.id, request_id=call.id))
+
+
+@routes.post(
+    PATH + "/{message_id}/settle",
+    role=Role.OPERATOR,
+    summary="Say what became of a message that nobody knows of",
+    effect=True,
+    rejects=(404, 409),
+)
+async def settle(call: Call, message_id: str, body: Settlement) -> MessageView:
+    return view(await call.service(SENDS).settle(message_id, body.outcome, by=call.actor.id))
+
+
+def view(send: Send) -> MessageView:
+    return MessageView(
+        id=send.id,
+        account_id=send.account_id,
+        conversation_id=send.conversation_id,
+        to=send.to,
+        type="text",
+        content=send.text,
+        at=list(send.mentions),
+        origin=send.origin,
+        state=send.state,
+        error=send.error,
+        detail=send.detail,
+        attempts=send.attempts,
+        part=send.part,
+        parts=send.parts,
+        turn_id=send.turn_id,
+        parent_id=send.parent_id,
+        wechat_id=send.wechat_id,
+        not_before=send.not_before,
+        expires_at=send.expires_at,
+        created_at=send.created_at,
+        started_at=send.started_at,
+        ended_at=send.ended_at,
+        request_id=send.request_id,
+    )

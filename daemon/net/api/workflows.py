@@ -1,0 +1,169 @@
+"""Workflows: the AI applications that may answer. The FastGPT view of them is the seed's."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from attrs import field, frozen
+
+from daemon.domain.access import Role
+from daemon.domain.workflow import Memory, Provider, Workflow
+from daemon.engine.workflows import WorkflowDraft
+from daemon.errors import Invalid, NotFound, Problem
+from daemon.net.api.fields import ForeignId, Identifier, Name, Token, Url
+from daemon.net.api.services import WORKFLOWS
+from daemon.net.server.call import Call, Page, Paging, Reply
+from daemon.net.server.constraints import Length, Note, Range
+from daemon.net.server.routes import Routes
+from daemon.secret import Secret
+
+routes = Routes("Workflows")
+
+PATH = "/api/v1/workflows"
+FASTGPT_PATH = "/api/v1/integrations/fastgpt/workflows"
+
+
+@frozen(kw_only=True)
+class WorkflowBody:
+    name: Name
+    provider: Provider = Provider.FASTGPT
+    base_url: Annotated[Url, Note("Of the service.", "https://cloud.fastgpt.cn/api")]
+    key: Annotated[Token | None, Note("Its API key. Never shown again; left out of a change, it stays.")] = None
+    app_id: Annotated[ForeignId | None, Note("FastGPT 4.15 and newer want it.")] = None
+    endpoint: Annotated[Literal["v1", "v2"], Note("v1 is understood by every version.")] = "v1"
+    stream: bool = True
+    memory: Annotated[
+        Memory, Note("daemon: the history goes with each question. service: FastGPT keeps it by conversation.")
+    ] = Memory.DAEMON
+    system_prompt: Annotated[str | None, Length(0, 20_000)] = None
+    variables: dict[str, Any] = field(factory=dict)
+    timeout_seconds: Annotated[float, Range(1, 900), Note("For one call, to the last byte.")] = 180.0
+    fallback_id: Annotated[Identifier | None, Note("The workflow that is asked when this one fails.")] = None
+
+
+@frozen(kw_only=True)
+class NewWorkflowBody(WorkflowBody):
+    key: Annotated[Token, Note("Its API key. Kept encrypted, never shown again.")]
+
+
+@frozen(kw_only=True)
+class WorkflowView:
+    id: str
+    name: str
+    provider: Provider
+    base_url: str
+    key: Annotated[str, Note("Its last characters.")]
+    app_id: str | None
+    endpoint: str
+    stream: bool
+    memory: Memory
+    system_prompt: str | None
+    variables: dict[str, Any]
+    timeout_seconds: float
+    fallback_id: str | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+@routes.get(PATH, role=Role.VIEWER, summary="List workflows")
+async def page(call: Call, paging: Paging, *, provider: Provider | None = None) -> Page[WorkflowView]:
+    return await _page(call, paging, provider)
+
+
+@routes.post(PATH, role=Role.ADMIN, summary="Add a workflow", status=201, effect=True)
+async def create(call: Call, body: NewWorkflowBody) -> Reply[WorkflowView]:
+    return await _create(call, body, PATH)
+
+
+@routes.get(PATH + "/{workflow_id}", role=Role.VIEWER, summary="Show a workflow", rejects=(404,))
+async def show(call: Call, workflow_id: str) -> WorkflowView:
+    return view(await call.service(WORKFLOWS).get(workflow_id))
+
+
+@routes.put(PATH + "/{workflow_id}", role=Role.ADMIN, summary="Change a workflow", rejects=(404, 412))
+async def change(call: Call, workflow_id: str, body: WorkflowBody) -> WorkflowView:
+    workflows = call.service(WORKFLOWS)
+    key = (await workflows.get(workflow_id)).key if body.key is None else Secret(body.key)
+    return view(await workflows.change(workflow_id, _draft(body, key), version=call.if_match))
+
+
+@routes.delete(
+    PATH + "/{workflow_id}",
+    role=Role.ADMIN,
+    summary="Remove a workflow that nothing uses",
+    rejects=(404, 409, 412),
+)
+async def remove(call: Call, workflow_id: str) -> None:
+    await call.service(WORKFLOWS).remove(workflow_id, version=call.if_match)
+
+
+@routes.get(FASTGPT_PATH, role=Role.VIEWER, summary="List the FastGPT workflows")
+async def fastgpt_page(call: Call, paging: Paging) -> Page[WorkflowView]:
+    return await _page(call, paging, Provider.FASTGPT)
+
+
+@routes.post(FASTGPT_PATH, role=Role.ADMIN, summary="Register a FastGPT workflow", status=201, effect=True)
+async def fastgpt_create(call: Call, body: NewWorkflowBody) -> Reply[WorkflowView]:
+    if body.provider is not Provider.FASTGPT:
+        raise Invalid(problems=[Problem("provider", "only fastgpt is registered here")])
+    return await _create(call, body, FASTGPT_PATH)
+
+
+@routes.delete(
+    FASTGPT_PATH + "/{workflow_id}",
+    role=Role.ADMIN,
+    summary="Remove a FastGPT workflow",
+    rejects=(404, 409, 412),
+)
+async def fastgpt_remove(call: Call, workflow_id: str) -> None:
+    if (await call.service(WORKFLOWS).get(workflow_id)).provider is not Provider.FASTGPT:
+        raise NotFound("workflow.not_found", id=workflow_id)
+    await call.service(WORKFLOWS).remove(workflow_id, version=call.if_match)
+
+
+def view(workflow: Workflow) -> WorkflowView:
+    return WorkflowView(
+        id=workflow.id,
+        name=workflow.name,
+        provider=workflow.provider,
+        base_url=workflow.base_url,
+        key=workflow.key.hint(),
+        app_id=workflow.app_id,
+        endpoint=workflow.endpoint,
+        stream=workflow.stream,
+        memory=workflow.memory,
+        system_prompt=workflow.system_prompt,
+        variables=workflow.variables,
+        timeout_seconds=workflow.timeout.total_seconds(),
+        fallback_id=workflow.fallback_id,
+        created_at=workflow.created_at,
+        updated_at=workflow.updated_at,
+        version=workflow.version,
+    )
+
+
+async def _page(call: Call, paging: Paging, provider: Provider | None) -> Page[WorkflowView]:
+    rows, total = await call.service(WORKFLOWS).page(provider=provider, before=paging.after, limit=paging.limit + 1)
+    return Page.of(rows, total, paging, view=view, after=lambda workflow: workflow.id)
+
+
+async def _create(call: Call, body: NewWorkflowBody, path: str) -> Reply[WorkflowView]:
+    workflow = await call.service(WORKFLOWS).add(_draft(body, Secret(body.key)))
+    return Reply(body=view(workflow), headers={"Location": f"{path}/{workflow.id}"})
+
+
+def _draft(body: WorkflowBody, key: Secret) -> WorkflowDraft:
+    return WorkflowDraft(
+        name=body.name,
+        provider=body.provider,
+        base_url=body.base_url,
+        key=key,
+        app_id=body.app_id,
+        endpoint=body.endpoint,
+        stream=body.stream,
+        memory=body.memory,
+        system_prompt=body.system_prompt,
+        variables=body.variables,
+        timeout=timedelta(seconds=body.timeout_seconds),
+        fallback_id=body.fallback_id,
+    )

@@ -1,0 +1,192 @@
+"""FastGPT as an assistant: asks, listens, looks lost answers up, and stops what nobody waits for any more."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from attrs import define, evolve, field, frozen
+
+from daemon.codec import parse
+from daemon.domain.workflow import Answer, Question, Workflow
+from daemon.errors import Invalid, RemoteError, RemoteRefused, RemoteUnauthorized, RemoteUnavailable
+from daemon.net.fastgpt import wire_answer, wire_request
+from daemon.net.fastgpt.classify import DUPLICATE, SERVICE, classify
+from daemon.net.fastgpt.listen import Listening
+from daemon.net.fastgpt.wire_answer import Heard
+from daemon.net.fastgpt.wire_rows import rows
+from daemon.net.fastgpt.wire_values import document, items, text
+from daemon.net.outbound import Outbound, Reply, Stream, Timeouts
+from daemon.secret import Redactor
+
+MOST_BYTES = 20 * 1024 * 1024  # FastGPT's own limit of an answer
+
+log = structlog.get_logger()
+
+
+@frozen(kw_only=True)
+class Patience:
+    """How long each part may take; the whole is the workflow's own `timeout`."""
+
+    connect: timedelta = timedelta(seconds=10)
+    first_byte: timedelta = timedelta(seconds=60)  # of a stream; FastGPT's own page gives up then
+    idle: timedelta = timedelta(seconds=45)  # its heartbeat comes every 10 s
+    tail: timedelta = timedelta(seconds=3)  # after [DONE]: details may follow, and a proxy may keep the line open
+    lookup: timedelta = timedelta(seconds=15)
+    stop: timedelta = timedelta(seconds=2)  # it may wait 5 s for the run to end; we need not
+
+
+@define
+class FastGpt:
+    """`daemon.engine.ports.Assistant`. Nothing is kept between calls."""
+
+    outbound: Outbound
+    patience: Patience = field(factory=Patience)
+
+    async def run(self, workflow: Workflow, question: Question) -> Answer:
+        try:
+            return await self._ask(workflow, question)
+        except asyncio.CancelledError:
+            await self._stop(workflow, question)
+            raise
+
+    async def recover(self, workflow: Workflow, question: Question) -> Answer | None:
+        """Only chats that FastGPT remembers can be looked into; a run that was cut short left no answer."""
+        if (chat := wire_request.chat(workflow, question)) is None:
+            return None
+        try:
+            return await self._recovered(workflow, question, chat)
+        except RemoteUnauthorized:
+            raise
+        except RemoteRefused:
+            return None  # no such chat, in the words of its version
+
+    async def _ask(self, workflow: Workflow, question: Question) -> Answer:
+        """A name that is taken is that of an earlier attempt: it has the answer, or was cut short."""
+        for name in wire_request.names(question):
+            try:
+                return await self._once(workflow, question, name)
+            except RemoteRefused as error:
+                if error.code != DUPLICATE:
+                    raise
+            if (earlier := await self.recover(workflow, question)) is not None:
+                return earlier
+        raise RemoteUnavailable("fastgpt.cut", service=SERVICE)
+
+    async def _once(self, workflow: Workflow, question: Question, name: str) -> Answer:
+        clean = self._cleaner(workflow)
+        async with self.outbound.stream(
+            SERVICE,
+            "POST",
+            wire_request.completions(workflow),
+            json=wire_request.run(workflow, question, name),
+            headers=wire_request.headers(workflow),
+            timeouts=self._timeouts(workflow),
+            repeatable=False,
+            most_bytes=MOST_BYTES,
+        ) as stream:
+            heard = await self._heard(workflow, stream, clean)
+        return wire_answer.concluded(heard, clean)
+
+    async def _heard(self, workflow: Workflow, stream: Stream, clean: Callable[[str], str]) -> Heard:
+        streamed = workflow.stream and not _is(stream.headers, "application/json")
+        if streamed and stream.status == HTTPStatus.OK:
+            return await Listening(stream, clean, self.patience.tail).heard()
+        body = await stream.read()
+        if stream.status != HTTPStatus.OK:
+            raise classify(stream.status, stream.headers, body, clean)
+        return wire_answer.whole(stream.status, stream.headers, body, clean)
+
+    async def _recovered(self, workflow: Workflow, question: Question, chat: dict[str, str]) -> Answer | None:
+        found = await self._lookup(
+            workflow, "POST", wire_request.RECORDS_PATHS, json={**chat, "offset": 0, "pageSize": wire_request.RECORDS}
+        )
+        names = wire_request.names(question)
+        records = [document(record) for record in items(document(found).get("list"))]
+        ours = next((r for r in records if r.get("obj") == "AI" and r.get("dataId") in names), None)
+        if ours is None:
+            return None
+        heard = wire_answer.content(ours.get("value"))
+        heard.rows = rows(
+            await self._lookup(
+                workflow, "GET", wire_request.DETAIL_PATHS, params={**chat, "dataId": text(ours.get("dataId"))}
+            )
+        )
+        heard.detailed = bool(heard.rows)
+        if not heard.text or wire_answer.was_cut(heard):
+            return None
+        return wire_answer.concluded(heard, self._cleaner(workflow), recovered=True)
+
+    async def _lookup(
+        self,
+        workflow: Workflow,
+        method: str,
+        paths: tuple[str, ...],
+        *,
+        json: Any = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Any:
+        """What a wrapped endpoint holds, by the first of its paths that is there."""
+        reply: Reply | None = None
+        for path in paths:
+            reply = await self.outbound.request(
+                SERVICE,
+                method,
+                wire_request.base(workflow) + path,
+                json=json,
+                params=params,
+                headers=wire_request.headers(workflow),
+                timeouts=Timeouts(connect=self.patience.connect, total=self.patience.lookup),
+                repeatable=True,
+                most_bytes=MOST_BYTES,
+            )
+            if reply.status != HTTPStatus.NOT_FOUND:
+                break
+        assert reply is not None
+        return _unwrapped(reply, self._cleaner(workflow))
+
+    async def _stop(self, workflow: Workflow, question: Question) -> None:
+        """A run of v2 goes on, and costs, after its caller has gone."""
+        chat = wire_request.chat(workflow, question)
+        if chat is None or workflow.endpoint != "v2":
+            return
+        try:
+            await self.outbound.request(
+                SERVICE,
+                "POST",
+                wire_request.stop(workflow),
+                json=chat,
+                headers=wire_request.headers(workflow),
+                timeouts=Timeouts(connect=self.patience.stop, total=self.patience.stop),
+                repeatable=True,
+            )
+        except RemoteError as error:
+            log.info("run.stop_failed", workflow=workflow.id, error=error.code)
+
+    def _timeouts(self, workflow: Workflow) -> Timeouts:
+        whole = Timeouts(connect=self.patience.connect, total=workflow.timeout)
+        if not workflow.stream:
+            return whole
+        return evolve(whole, first_byte=self.patience.first_byte, idle=self.patience.idle)
+
+    def _cleaner(self, workflow: Workflow) -> Callable[[str], str]:
+        """Makes FastGPT's words fit to be kept, whether or not its key is known to the log's redactor."""
+        redactor = Redactor()
+        redactor.add(workflow.key)
+        return lambda words: self.outbound.detail(redactor.clean(words))
+
+
+def _unwrapped(reply: Reply, clean: Callable[[str], str]) -> Any:
+    try:
+        envelope = document(parse(reply.body))
+    except Invalid:
+        envelope = {}
+    if reply.status != HTTPStatus.OK or envelope.get("code") != HTTPStatus.OK:
+        raise classify(reply.status, reply.headers, reply.body, clean)
+    return envelope.get("data")
+
+
+def _is(headers: Mapping[str, str], content_type: str) -> bool:
+    return headers.get("Content-Type", "").lower().startswith(content_type)

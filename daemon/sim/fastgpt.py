@@ -1,0 +1,136 @@
+"""A simulated FastGPT on real HTTP: `async with fastgpt_simulator(...) as sim`, then `sim.url`, `sim.play`, …"""
+
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from attrs import define, field, frozen
+
+from daemon.clock import Clock, SystemClock
+from daemon.codec import parse, structure
+from daemon.sim.control import Control
+from daemon.sim.fastgpt_ask import App, Keys
+from daemon.sim.fastgpt_chats import Chats
+from daemon.sim.fastgpt_completions import Completions, Limiter
+from daemon.sim.fastgpt_errors import NAMED, answer
+from daemon.sim.fastgpt_profiles import PROFILES, Profile
+from daemon.sim.fastgpt_records import Records
+from daemon.sim.fastgpt_run import Planner
+from daemon.sim.fastgpt_script import Answerer, Script, Scripts
+from daemon.sim.faults import Fault, Faults
+from daemon.sim.gate import MAX_BODY, Gate, Traffic, reply
+from daemon.sim.ledger import CAP, Ledger
+from daemon.sim.server import serving
+
+DEMO_KEY = "fastgpt-demo000000000000000000000000"
+DEMO_APP = App(id="6a10c0ffee0000000000a001")
+COMPLETIONS = "*/chat/completions"
+
+
+@frozen(kw_only=True)
+class FastGptSetup:
+    """`keys`: key to the appId it is bound to, or None for a key of the account. `profile`: one of PROFILES."""
+
+    keys: Mapping[str, str | None] = field(factory=lambda: {DEMO_KEY: DEMO_APP.id})
+    apps: tuple[App, ...] = (DEMO_APP,)
+    profile: str = "current"
+    script: Script = field(factory=Script)
+    requests_per_minute: int | None = None
+    seed: int = 1
+    ledger_cap: int = CAP
+    ledger_file: Path | None = None
+
+
+@frozen(kw_only=True)
+class Play:
+    """What POST /_sim/script takes; `app_id` "" is every app without a script of its own."""
+
+    script: Script
+    app_id: str = ""
+    times: int | None = None
+
+
+@define(eq=False, kw_only=True)
+class FastGptSimulator:
+    """What a test holds in its hands. `base_url` is what a client is given."""
+
+    url: str = ""
+    profile: Profile
+    ledger: Ledger
+    faults: Faults
+    keys: Keys
+    scripts: Scripts
+    chats: Chats
+    gate: Gate
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.url}/api"
+
+    @property
+    def traffic(self) -> Traffic:
+        """Of the completions alone."""
+        return self.gate.traffic
+
+    def play(self, script: Script, *, app_id: str = "", times: int | None = None) -> None:
+        self.scripts.play(script, app_id=app_id, times=times)
+
+    def answer_with(self, answerer: Answerer | None) -> None:
+        """A function writes every answer; None gives the scripts their word back."""
+        self.scripts.answerer = answerer
+
+    async def control_script(self, request: web.Request) -> web.Response:
+        asked = structure(parse(await request.read()), Play)
+        self.play(asked.script, app_id=asked.app_id, times=asked.times)
+        return reply({"playing": True})
+
+
+@asynccontextmanager
+async def fastgpt_simulator(
+    setup: FastGptSetup | None = None, *, host: str = "127.0.0.1", port: int = 0, clock: Clock | None = None
+) -> AsyncIterator[FastGptSimulator]:
+    setup, clock = setup or FastGptSetup(), clock or SystemClock()
+    simulator, app = _built(setup, clock)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(simulator.ledger)
+        simulator.url = await stack.enter_async_context(serving(app, host, port))
+        stack.callback(simulator.faults.clear)  # lets go of those that hang before the server ends
+        yield simulator
+
+
+def _built(setup: FastGptSetup, clock: Clock) -> tuple[FastGptSimulator, web.Application]:
+    chance = random.Random(setup.seed)  # noqa: S311 - seeded, so that a run can be repeated
+    profile = PROFILES[setup.profile]
+    keys = Keys(profile, setup.keys, {app.id: app for app in setup.apps})
+    scripts, chats = Scripts(), Chats()
+    scripts.play(setup.script)
+    ledger, faults = Ledger(clock, setup.ledger_cap, setup.ledger_file), Faults(chance, tuple(NAMED))
+    gate = Gate(ledger=ledger, faults=faults, refuse=_refusing(profile), counted=COMPLETIONS)
+    simulator = FastGptSimulator(
+        profile=profile, ledger=ledger, faults=faults, keys=keys, scripts=scripts, chats=chats, gate=gate
+    )
+    completions = Completions(
+        profile=profile,
+        keys=keys,
+        scripts=scripts,
+        chats=chats,
+        planner=Planner(chance, profile),
+        limiter=Limiter(clock, setup.requests_per_minute),
+    )
+    app = web.Application(middlewares=[gate.middleware], client_max_size=MAX_BODY)
+    app.add_routes([web.post(f"/api/{api}/chat/completions", completions.handle) for api in ("v1", "v2")])
+    app.add_routes(Records(profile, keys, chats).routes())
+    app.add_routes(Control(faults=faults, ledger=ledger, traffic=gate.traffic).routes())
+    app.add_routes([web.post("/_sim/script", simulator.control_script)])
+    return simulator, app
+
+
+def _refusing(profile: Profile) -> Any:
+    def refuse(_: web.Request, body: Any, fault: Fault) -> web.Response:
+        stream = isinstance(body, dict) and body.get("stream") is True
+        return answer(NAMED[fault.name], profile, stream=stream)
+
+    return refuse

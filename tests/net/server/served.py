@@ -1,0 +1,121 @@
+"""Routes of ours, served on loopback with a real database: what the tests of every resource start from."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from attrs import define, field
+from prometheus_client import CollectorRegistry
+
+from daemon.clock import Clock, SystemClock
+from daemon.codec import encode, parse
+from daemon.domain.access import Role
+from daemon.engine.access import Access
+from daemon.ids import Ids
+from daemon.net.api import core, keys
+from daemon.net.server.app import build
+from daemon.net.server.auth import Door
+from daemon.net.server.idempotency import Replays
+from daemon.net.server.metrics import HttpMetrics
+from daemon.net.server.observe import Surroundings
+from daemon.net.server.problems import Teller
+from daemon.net.server.readiness import Readiness
+from daemon.net.server.routes import Routes
+from daemon.secret import Redactor, Secret
+from daemon.store.database import Database, open_database
+
+UNSET: Any = object()
+
+
+@define
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return parse(self.body)
+
+    @property
+    def code(self) -> str:
+        """Of a problem document."""
+        return str(self.json["code"])
+
+
+@define
+class Served:
+    """The API as a caller with a key of each role sees it."""
+
+    url: str
+    http: aiohttp.ClientSession
+    app: web.Application
+    db: Database
+    access: Access
+    redactor: Redactor
+    readiness: Readiness
+    door: Door
+    keys: dict[Role, Secret] = field(factory=dict)
+
+    async def call(
+        self, method: str, path: str, *, role: Role | None = Role.ADMIN, json: Any = UNSET, **more: Any
+    ) -> Answer:
+        headers = dict(more.pop("headers", {}))
+        if role is not None:
+            headers.setdefault("Authorization", f"Bearer {(await self.key(role)).reveal()}")
+        if json is not UNSET:
+            more["data"] = encode(json)
+            headers.setdefault("Content-Type", "application/json")
+        async with self.http.request(method, self.url + path, headers=headers, **more) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+    async def get(self, path: str, **more: Any) -> Answer:
+        return await self.call("GET", path, **more)
+
+    async def post(self, path: str, json: Any = UNSET, **more: Any) -> Answer:
+        return await self.call("POST", path, json=json, **more)
+
+    async def key(self, role: Role) -> Secret:
+        if role not in self.keys:
+            _, self.keys[role] = await self.access.create(name=role, role=role, expires_at=None, by="test")
+        return self.keys[role]
+
+
+Services = Callable[[Database], Mapping[web.AppKey[Any], Any]]
+
+
+@asynccontextmanager
+async def serving_routes(
+    folder: Path,
+    *tables: Routes,
+    services: Services = lambda db: {},
+    clock: Clock | None = None,
+    hosts: Iterable[str] = (),
+    uids: Mapping[int, Role] | None = None,
+    keep: timedelta = timedelta(hours=24),
+) -> AsyncIterator[Served]:
+    """`tables` beside the core routes and the keys; `services` makes what their handlers ask for."""
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        db = await stack.enter_async_context(open_database(folder / "db", clock))
+        access, redactor, readiness, registry = Access(db, Secret("pepper")), Redactor(), Readiness(), CollectorRegistry()
+        door = Door.standard(access, uids or {}, clock)
+        around = Surroundings(
+            clock=clock,
+            ids=Ids(clock),
+            teller=Teller(redactor),
+            metrics=HttpMetrics(registry),
+            hosts=frozenset(hosts),
+            language="en",
+        )
+        given = {keys.ACCESS: access, core.READINESS: readiness, core.REGISTRY: registry, **services(db)}
+        app = build([core.routes, keys.routes, *tables], door, Replays(db, keep), around, given)
+        server = await stack.enter_async_context(TestServer(app, host="127.0.0.1"))
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        url = str(server.make_url("")).rstrip("/")
+        yield Served(url, http, app, db, access, redactor, readiness, door)
