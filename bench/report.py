@@ -137,7 +137,8 @@ def pin(core: int, pid: int = 0) -> None:
 
     What is given a pid must have no threads yet: pin a child right after it was started.
     """
-    cores = sorted(os.sched_getaffinity(0) if pid == 0 else os.sched_getaffinity(pid))
+    os.sched_setaffinity(pid, range(os.cpu_count() or 1))  # a child of a pinned process knows only that core
+    cores = sorted(os.sched_getaffinity(pid))
     os.sched_setaffinity(pid, {cores[core % len(cores)]})
 
 

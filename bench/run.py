@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from bench.report import Figure, left_out, printer
@@ -36,7 +37,7 @@ def _run(name: str, limit: float, say: Callable[[Figure], None]) -> bool:
     with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True, text=True) as process:
         out, code = _ended(process, limit)
     for line in out.splitlines():
-        if line.startswith("{"):
+        if line.startswith('{"bench":'):
             say(Figure(**json.loads(line)))
     if code is None:
         say(left_out(short, "rest", because=f"not done after {limit:.0f} s"))
@@ -46,13 +47,16 @@ def _run(name: str, limit: float, say: Callable[[Figure], None]) -> bool:
 
 
 def _ended(process: subprocess.Popen[str], limit: float) -> tuple[str, int | None]:
-    """What it said and its exit code; None where it had to be killed, with all that it started."""
+    """What it said and its exit code; None where it had to be killed. Nothing that it started stays behind."""
     try:
         out, _ = process.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         out, _ = process.communicate()
         return out, None
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     return out, process.returncode
 
 

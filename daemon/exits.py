@@ -38,7 +38,7 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (  # the first that fits
 
 def exit_code(error: BaseException) -> int:
     """Of several errors at once, the most telling: one that no new start can cure, else the first known one."""
-    codes = [_one(single) for single in _leaves(error)]
+    codes = [_one(single) for single in leaves(error)]
     if CONFIGURATION in codes:
         return CONFIGURATION
     return next((code for code in codes if code != INTERNAL), INTERNAL)
@@ -53,9 +53,10 @@ def _one(error: BaseException) -> int:
     return INTERNAL
 
 
-def _leaves(error: BaseException) -> Iterator[BaseException]:
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """The errors in a group of groups."""
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
-            yield from _leaves(inner)
+            yield from leaves(inner)
     else:
         yield error

@@ -181,13 +181,13 @@ class Foreign(logging.Handler):
 def configure(
     settings: Log,
     redactor: Redactor,
-    clock: Clock,
+    floods: Floods,
     *,
     stream: TextIO,
     environ: Mapping[str, str],
-) -> Floods:
-    """Once at the start, and again when a reload changes [log]. The Floods tell at the end what they held back."""
-    floods = Floods(clock)
+) -> None:
+    """Once at the start, and again when a reload changes [log]."""
+    clock = floods.clock
     journal = settings.format == "auto" and to_journal(environ, stream)
     terminal = stream.isatty()
     console = settings.format == "console" or (settings.format == "auto" and terminal and not journal)
@@ -211,7 +211,6 @@ def configure(
         cache_logger_on_first_use=False,  # a reload changes the level under loggers that exist
     )
     _take_over(LEVELS[settings.level])
-    return floods
 
 
 def to_journal(environ: Mapping[str, str], stream: TextIO) -> bool:

@@ -20,7 +20,7 @@ from attrs import define, field
 from daemon import log as logging
 from daemon.clock import Clock, SystemClock
 from daemon.errors import QiaodError
-from daemon.exits import OK, exit_code
+from daemon.exits import OK, exit_code, leaves
 from daemon.secret import Redactor
 from daemon.settings import Settings, changed, reloaded
 from daemon.settings_read import BadSettings
@@ -171,11 +171,12 @@ def run(
 ) -> int:
     """The whole life of the process; its exit code."""
     clock, redactor = SystemClock(), Redactor()
+    floods = logging.Floods(clock)
 
-    def relog(current: Settings) -> logging.Floods:
-        return logging.configure(current.log, redactor, clock, stream=sys.stderr, environ=environ)
+    def relog(current: Settings) -> None:
+        logging.configure(current.log, redactor, floods, stream=sys.stderr, environ=environ)
 
-    floods = relog(settings)
+    relog(settings)
     harden()
     notifier = Notifier.of(environ)
     sockets = take_sockets(environ, os.getpid())
@@ -200,10 +201,11 @@ def run(
 
 def failed(error: Exception, notifier: Notifier) -> int:
     """Say why, to the log and to systemd. What we raise on purpose needs no traceback."""
-    code = exit_code(error)
-    if isinstance(error, QiaodError):
-        log.critical("daemon.failed", code=error.code, reason=str(error), exit=code)
+    code, reasons = exit_code(error), list(leaves(error))
+    if all(isinstance(reason, QiaodError) for reason in reasons):
+        for reason in reasons:
+            log.critical("daemon.failed", reason=str(reason), exit=code)
     else:
         log.critical("daemon.crashed", exit=code, exc_info=error)
-    notifier.status(str(error)[:200])
+    notifier.status(str(reasons[0])[:200])
     return code

@@ -107,12 +107,13 @@ class Access:
 @frozen(kw_only=True)
 class Gewe:
     timeout: timedelta = span(20, "seconds", least=1, most=120)
-    per_minute: int = integer(40, least=1, most=40, reload=True)
-    burst: int = integer(3, least=1, most=10, reload=True)
-    global_per_minute: int = integer(400, least=1, most=100_000, reload=True)
+    per_minute: int = integer(40, least=1, most=100_000, reload=True)
+    burst: int = integer(3, least=1, most=10_000, reload=True)
+    global_per_minute: int = integer(400, least=2, most=1_000_000, reload=True)
     pause_low: timedelta = span(1, "seconds", least=0, most=60, reload=True)
     pause_high: timedelta = span(3, "seconds", least=0, most=60, reload=True)
     reply_ttl: timedelta = span(10, "minutes", least=0.1, most=1440, reload=True)
+    send_ttl: timedelta = span(120, "minutes", least=0.1, most=10_080, reload=True)
     text_bytes: int = integer(2000, least=100, most=10_000, reload=True)
 
 

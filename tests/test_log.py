@@ -37,7 +37,7 @@ def restored_logging() -> Iterator[None]:
 
 def start(settings: Log | None = None, redactor: Redactor | None = None, clock: FakeClock | None = None) -> Read:
     stream = StringIO()
-    configure(settings or Log(), redactor or Redactor(), clock or FakeClock(), stream=stream, environ={})
+    configure(settings or Log(), redactor or Redactor(), Floods(clock or FakeClock()), stream=stream, environ={})
     return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
@@ -89,7 +89,7 @@ def test_lines_below_the_level_are_not_written() -> None:
 )
 def test_no_value_can_break_out_of_its_line(hostile: str) -> None:
     stream = StringIO()
-    configure(Log(), Redactor(), FakeClock(), stream=stream, environ={})
+    configure(Log(), Redactor(), Floods(FakeClock()), stream=stream, environ={})
     structlog.get_logger().info("event", value=hostile, nested={hostile: [hostile]})
     logging.getLogger("library").warning("%s", hostile)
     written = stream.getvalue()
@@ -109,7 +109,7 @@ def test_whatever_the_fields_a_line_is_one_line_of_json(fields: dict[str, Any]) 
 
 def test_a_person_at_a_terminal_sees_control_characters_and_cannot_be_fooled_by_them() -> None:
     stream = StringIO()
-    configure(Log(format="console"), Redactor(), FakeClock(), stream=stream, environ={})
+    configure(Log(format="console"), Redactor(), Floods(FakeClock()), stream=stream, environ={})
     structlog.get_logger().warning("send.failed", detail="x\n03:04:05 error forged\x1b[2J", name="你好")
     assert stream.getvalue() == "03:04:05 warning  send.failed detail=x\\n03:04:05 error forged\\x1b[2J name=你好\n"
 
@@ -118,7 +118,7 @@ def test_a_known_secret_is_in_no_line_whatever_way_it_takes() -> None:
     redactor = Redactor()
     redactor.add(Secret(CANARY))
     stream = StringIO()
-    configure(Log(message_text=True), redactor, FakeClock(), stream=stream, environ={})
+    configure(Log(message_text=True), redactor, Floods(FakeClock()), stream=stream, environ={})
     log = structlog.get_logger()
     log.info(CANARY, a=CANARY, b=[{"x": CANARY}], c=Secret(CANARY), d=ValueError(CANARY), **{CANARY: 1})
     log.info("cut", a="x" * (LONGEST - 5) + CANARY, text=CANARY)
@@ -183,7 +183,8 @@ def test_ten_thousand_bad_requests_make_few_lines_and_the_next_one_tells_how_man
 
 def test_a_flood_of_one_event_leaves_the_others_alone_and_is_owed_at_the_end() -> None:
     stream = StringIO()
-    floods = configure(Log(), Redactor(), FakeClock(), stream=stream, environ={})
+    floods = Floods(FakeClock())
+    configure(Log(), Redactor(), floods, stream=stream, environ={})
     log = structlog.get_logger()
     for _ in range(OURS + 7):
         log.info("flood")
@@ -215,7 +216,7 @@ def test_the_access_log_of_the_library_is_off_since_it_names_secret_paths() -> N
 
 def test_a_stream_that_is_gone_does_not_stop_the_daemon() -> None:
     stream = StringIO()
-    configure(Log(), Redactor(), FakeClock(), stream=stream, environ={})
+    configure(Log(), Redactor(), Floods(FakeClock()), stream=stream, environ={})
     stream.close()
     structlog.get_logger().info("into.the.void")
 
@@ -225,7 +226,7 @@ def test_the_journal_gets_priorities_and_no_time(tmp_path: Path) -> None:
         status = os.fstat(stream.fileno())
         environ = {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
         assert to_journal(environ, stream)
-        configure(Log(), Redactor(), FakeClock(), stream=stream, environ=environ)
+        configure(Log(), Redactor(), Floods(FakeClock()), stream=stream, environ=environ)
         structlog.get_logger().error("send.failed")
         structlog.get_logger().info("message.accepted")
         stream.seek(0)

@@ -175,7 +175,7 @@ class FriendRequest:
 class Revoke:
     kind: ClassVar[str] = "revoke"
     revoked_id: str  # wechat_id of the message that is gone
-    revoked_number: str
+    revoked_number: str  # its MsgId
 
 
 @frozen(kw_only=True)

@@ -44,6 +44,7 @@ class AccountDraft:
 class Accounts:
     db: Database
     vault: Vault
+    default_policy: ReplyPolicy  # what an account gets where its operator says nothing
     _loading: asyncio.Lock = field(factory=asyncio.Lock, init=False)
     _accounts: dict[AccountId, Account] = field(factory=dict, init=False)
     _by_app: dict[AppId, Account] = field(factory=dict, init=False)

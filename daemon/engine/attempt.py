@@ -86,8 +86,10 @@ class Attempt:
                 task.uncancel()  # the end is still to be written
 
     async def _handled(self) -> Result:
-        with structlog.contextvars.bound_contextvars(request_id=self.job.request_id, job=self.job.id):
-            result: object = await self.lane.handler(self.job)
+        # For all the rest of this task: the line that says how the attempt ended belongs to the request too.
+        request = {} if self.job.request_id is None else {"request_id": self.job.request_id}
+        structlog.contextvars.bind_contextvars(job=self.job.id, **request)
+        result: object = await self.lane.handler(self.job)
         if not isinstance(result, Result):
             raise TypeError(f"the handler of lane {self.lane.name} returned {type(result).__name__}")
         return result

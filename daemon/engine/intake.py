@@ -105,18 +105,17 @@ class Intake:
 
     async def replay(self) -> int:
         """Take in what was spooled, each once; how many there were. Nothing is removed before all of it is kept."""
-        count = 0
-        for record in self.spool.replay():
-            spooled = decode(record, Spooled)
-            callback = self.read(spooled.body.encode())
-            account = self._whose(callback, spooled.group)
-            if account is not None:
-                await self._keep(account, callback, request_id=spooled.request_id)
-                count += 1
-        await self.spool.clear()
+        count = await self.spool.drain(self._again)
         if count:
             log.info("spool.replayed", callbacks=count)
         return count
+
+    async def _again(self, record: bytes) -> None:
+        spooled = decode(record, Spooled)
+        callback = self.read(spooled.body.encode())
+        account = self._whose(callback, spooled.group)
+        if account is not None:
+            await self._keep(account, callback, request_id=spooled.request_id)
 
     def _whose(self, callback: Callback, group: str) -> Account | None:
         if isinstance(callback, ControlPacket) or callback.app_id is None:

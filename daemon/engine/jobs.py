@@ -190,12 +190,13 @@ class Jobs:
         task = asyncio.current_task()
         assert task is not None
         try:
-            await self._end(attempt, await attempt.run(self._timers))
-        finally:
+            outcome = await attempt.run(self._timers)
             line.busy -= 1
-            del self._attempts[attempt.job.id], self._tasks[task]
             if line.stirred:
                 self._changed.set()
+            await self._end(attempt, outcome)
+        finally:
+            del self._attempts[attempt.job.id], self._tasks[task]
 
     async def _end(self, attempt: Attempt, outcome: Outcome) -> None:
         """Write the outcome. Where its own work fails, that is how the attempt failed."""
@@ -217,7 +218,7 @@ class Jobs:
         pause = FIRST_PAUSE
         while True:
             try:
-                await self._db.write(end, settled, outcome)
+                await self._db.settle(end, settled, outcome)
                 break
             except StoreUnavailable as error:
                 if pause == FIRST_PAUSE:

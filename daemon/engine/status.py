@@ -10,9 +10,11 @@ class QueueDepth:
     """One lane of the job queue."""
 
     lane: str
-    ready: int
+    ready: int  # due, or waiting for their time
+    blocked: int  # behind an earlier one of their key
     running: int
-    oldest_seconds: float | None  # age of the oldest that is due; None: nothing waits
+    dead: int  # given up: a person decides
+    oldest_seconds: float  # how long the longest due has been due
 
 
 @frozen(kw_only=True)
@@ -47,6 +49,7 @@ class Status:
     ready: bool
     reasons: tuple[str, ...]  # why not ready, or what is wrong though it is
     queues: tuple[QueueDepth, ...] = field(factory=tuple)
+    sends: dict[str, int] = field(factory=dict)  # that have not ended, by state
     limiters: tuple[LimiterLevel, ...] = field(factory=tuple)
     breakers: tuple[BreakerState, ...] = field(factory=tuple)
     store: StoreState

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from operator import attrgetter
 
 import structlog
-from attrs import define, field
+from attrs import define
 
 from daemon.clock import Clock
 
@@ -78,7 +78,7 @@ class Wheel:
 
     def advance(self, now: float) -> list[Timer]:
         """The timers that came due, earliest first, equal ones as they were added. Disarm each before calling it."""
-        before, self._tick = self._tick, max(self._tick, _passed(now))
+        before, self._tick = self._tick, _passed(now)
         due: list[Timer] = []
         for level, slots in enumerate(self._levels):
             reached = self._tick >> (_BITS * level)
@@ -108,7 +108,7 @@ class Wheel:
         when, present = timer.when, self._tick
         tick = int(when * TICKS)
         if tick / TICKS < when:
-            tick += 1  # never early
+            tick += 1  # the first that is not before it: looking at it earlier would be for nothing
         if tick <= present:
             tick = present + 1
         level = _LEVEL_OF[(tick ^ present).bit_length()]

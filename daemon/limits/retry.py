@@ -30,7 +30,7 @@ class Retry:
     def delay(self, attempt: int, random: Random) -> timedelta:
         """The wait after failed attempt number `attempt` (from 1): anything from nothing to the doubled base."""
         doublings = min(attempt - 1, _DOUBLINGS)
-        return min(self.cap, self.base * 2**doublings) * random.random()
+        return min(self.cap, self.base * (1 << doublings)) * random.random()
 
     def next(
         self,

@@ -1,13 +1,14 @@
 """A simulated FastGPT on real HTTP: `async with fastgpt_simulator(...) as sim`, then `sim.url`, `sim.play`, …"""
 
+import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from daemon.clock import Clock, SystemClock
 from daemon.codec import parse, structure
@@ -82,6 +83,18 @@ class FastGptSimulator:
         """A function writes every answer; None gives the scripts their word back."""
         self.scripts.answerer = answerer
 
+    async def wait_for_run(self, chat_id: str, *, app_id: str = DEMO_APP.id, timeout: float = 5.0) -> asyncio.Event:
+        """The run of this chat once it is under way; setting the event stops it."""
+
+        def running() -> asyncio.Event | None:
+            chat = self.chats.find(app_id, chat_id)
+            return chat.running if chat else None
+
+        await self.chats.changed.until(lambda: running() is not None, timeout=timeout)
+        stop = running()
+        assert stop is not None
+        return stop
+
     async def control_script(self, request: web.Request) -> web.Response:
         asked = structure(parse(await request.read()), Play)
         self.play(asked.script, app_id=asked.app_id, times=asked.times)
@@ -128,9 +141,10 @@ def _built(setup: FastGptSetup, clock: Clock) -> tuple[FastGptSimulator, web.App
     return simulator, app
 
 
-def _refusing(profile: Profile) -> Any:
+def _refusing(profile: Profile) -> Callable[[web.Request, Any, Fault], web.Response]:
     def refuse(_: web.Request, body: Any, fault: Fault) -> web.Response:
         stream = isinstance(body, dict) and body.get("stream") is True
-        return answer(NAMED[fault.name], profile, stream=stream)
+        usual = NAMED[fault.name]
+        return answer(evolve(usual, message=fault.message or usual.message), profile, stream=stream)
 
     return refuse

@@ -12,6 +12,7 @@ from daemon.sim.fastgpt_errors import (
     APP_MISSING_OLD,
     NO_APP,
     NO_APP_OLD,
+    NO_LIST,
     NO_MESSAGES,
     UNAUTHORIZED,
     UNKNOWN_KEY,
@@ -90,12 +91,15 @@ class Keys:
         app = self.app_of(request, key, document.get("appId"))
         if isinstance(app, Refusal):
             return app
-        if not document.get("messages") and app.type != "plugin":
+        if app.type != "plugin" and not isinstance(document.get("messages", []), list):
+            return NO_LIST
+        if app.type != "plugin" and not document.get("messages"):
             return NO_MESSAGES
         return _ask(request, document, key, app)
 
 
 def _ask(request: web.Request, body: Mapping[str, Any], key: str, app: App) -> Ask:
+    messages, variables, data_id = (body.get(name) for name in ("messages", "variables", "responseChatItemId"))
     return Ask(
         api=request.path.split("/")[2],
         key=key,
@@ -103,9 +107,9 @@ def _ask(request: web.Request, body: Mapping[str, Any], key: str, app: App) -> A
         chat_id=str(body.get("chatId") or ""),
         stream=bool(body.get("stream")),
         detail=bool(body.get("detail")) or app.type == "plugin",
-        question=_words(body.get("messages") or []),
-        data_id=body.get("responseChatItemId") or None,
-        variables=body.get("variables") or {},
+        question=_words(messages if isinstance(messages, list) else []),
+        data_id=str(data_id) if data_id else None,
+        variables=variables if isinstance(variables, dict) else {},
     )
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from attrs import define, field
 
+from daemon.sim.bell import Bell
+
 MOST_CHATS = 20_000  # the least recently used are forgotten
 MOST_RECORDS = 100_000  # of all chats together, ~3 kB each
 
@@ -43,6 +45,7 @@ class Chat:
 
 @define(eq=False)
 class Chats:
+    changed: Bell = field(factory=Bell, init=False)  # rung when a run begins or ends
     _chats: OrderedDict[tuple[str, str], Chat] = field(factory=OrderedDict, init=False)
     _records: int = field(default=0, init=False)
 
@@ -61,6 +64,15 @@ class Chats:
                 self._forget_one()
         self._chats.move_to_end(place)
         return chat
+
+    def begin(self, chat: Chat, stop: asyncio.Event) -> None:
+        chat.running = stop
+        self.changed.ring()
+
+    def end(self, chat: Chat) -> None:
+        chat.running = None
+        chat.turns += 1
+        self.changed.ring()
 
     def remember(self, chat: Chat, data_id: str, record: Record) -> None:
         """A resumed run extends the record it began."""

@@ -114,14 +114,15 @@ class Completions:
         run = self.planner.plan(ask, script, chat, self.scripts.answer(script, turn))
         work = Work(ask, run, script, chat)
         if chat is not None:
-            chat.running, chat.title = work.stop, chat.title or run.title
+            chat.title = chat.title or run.title
+            self.chats.begin(chat, work.stop)
         return work
 
     async def _plain(self, request: web.Request, work: Work) -> web.Response:
         script, ask = work.script, work.ask
         await paused(script.delay_s + script.chunk_delay_s * script.chunks, work.stop)
         self._done(work, closed=work.stop.is_set() or (gone(request) and ask.api == "v1"))
-        if script.mishap in ("error-mid-stream", "no-done"):
+        if script.mishap == "error-mid-stream":
             return answer(mishap_error(script), self.profile, stream=False)
         whole = reply(document(ask, work.run, self.profile), headers=self.limiter.headers())
         if script.mishap == "cut":
@@ -130,7 +131,8 @@ class Completions:
 
     async def _streamed(self, request: web.Request, work: Work) -> web.StreamResponse:
         fault = request.get(FAULT)
-        pen = Pen(request=request, split_bytes=work.script.split_bytes, muted=bool(fault and fault.kind is Kind.DROP))
+        muted = fault is not None and fault.kind in (Kind.DROP, Kind.GATEWAY)
+        pen = Pen(request=request, split_bytes=work.script.split_bytes, muted=muted)
         pen.response.headers.update(self.limiter.headers())
         halved = work.script.mishap == "cut" or bool(fault and fault.kind is Kind.HALF)
         try:
@@ -147,15 +149,15 @@ class Completions:
         for number, (word, raw) in enumerate(goes):
             if word:
                 await paused(script.chunk_delay_s, work.stop)
-                if work.stop.is_set():
-                    continue
             if halved and number >= len(goes) // 2:
                 self._done(work, closed=work.ask.api == "v1")
                 return await pen.break_off(raw)
             if number == len(goes) - 1:
-                self._done(work, closed=work.stop.is_set())
-            await pen.write(raw)
-        return await pen.end()
+                break
+            if not (word and work.stop.is_set()):
+                await pen.write(raw)
+        self._done(work, closed=work.stop.is_set())
+        return await pen.finish(goes[-1][1])
 
     def _done(self, work: Work, *, closed: bool) -> None:
         """Remember what the run came to; `closed`: it was stopped, or its client left."""
@@ -166,8 +168,7 @@ class Completions:
         used[work.ask.key] = used.get(work.ask.key, 0.0) + points(run.rows)
         if chat is None:
             return
-        chat.running = None
-        chat.turns += 1
+        self.chats.end(chat)
         chat.variables = run.variables
         chat.paused = Paused(dict(run.interactive), run.data_id) if run.interactive is not None else None
         if work.script.mishap != "error-mid-stream":

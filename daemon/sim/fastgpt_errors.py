@@ -69,6 +69,7 @@ APP_MISSING_OLD = plain("app is empty")
 NO_APP = plain("appId is empty", user=True)
 NO_APP_OLD = plain("Key is error. You need to use the app key rather than the account key.")
 NO_MESSAGES = plain("messages is empty")
+NO_LIST = plain("messages is not array")
 UPSTREAM = plain("fetch failed")
 
 NAMED = {

@@ -35,9 +35,16 @@ class Pen:
         for start in range(0, len(raw), size):
             await self.response.write(raw[start : start + size])
 
-    async def end(self) -> web.StreamResponse:
-        if not self.muted:
-            await self.response.write_eof()
+    async def finish(self, raw: bytes) -> web.StreamResponse:
+        """The last bytes and the end, in one packet where nothing forbids it."""
+        if self.muted:
+            return self.response
+        if self.split_bytes:
+            await self.write(raw)
+            raw = b""
+        if not self.response.prepared:
+            await self.response.prepare(self.request)
+        await self.response.write_eof(raw)
         return self.response
 
     async def break_off(self, raw: bytes) -> web.StreamResponse:
@@ -63,7 +70,7 @@ async def paused(
 
 
 def gathered(frames: Sequence[Frame], *, paced: bool) -> list[tuple[bool, bytes]]:
-    """What is written in one go: all but the last frame together when no pace is kept."""
-    if paced:
+    """What is written in one go: all of it together when no pace is kept."""
+    if paced and frames:
         return [(frame.word, frame.bytes) for frame in frames]
     return [(False, b"".join(frame.bytes for frame in frames))]

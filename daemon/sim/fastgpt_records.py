@@ -7,12 +7,13 @@ from aiohttp import web
 from attrs import define
 
 from daemon.sim.fastgpt_ask import App, Keys
-from daemon.sim.fastgpt_chats import Chats, Row
+from daemon.sim.fastgpt_chats import Chats, Record, Row
 from daemon.sim.fastgpt_errors import Refusal, answer, plain
 from daemon.sim.fastgpt_profiles import Profile
 from daemon.sim.gate import json_of, reply
 
-GENERATING, DONE = 0, 1  # chatGenerateStatus
+DONE = 1  # chatGenerateStatus
+PAGE = 10  # messages, where pageSize is not given
 
 
 @define(eq=False)
@@ -25,6 +26,8 @@ class Records:
         return [
             web.get("/api/core/chat/getResData", self.rows),
             web.get("/api/core/chat/record/getResData", self.rows),
+            web.post("/api/core/chat/getPaginationRecords", self.records),
+            web.post("/api/core/chat/record/getPaginationRecords", self.records),
             web.get("/api/core/chat/init", self.init),
             web.get("/api/support/openapi/health", self.health),
             web.post("/api/v2/chat/stop", self.stop),
@@ -38,6 +41,19 @@ class Records:
         record = chat.records.get(request.query.get("dataId", "")) if chat else None
         rows = record.rows if record else []
         return wrapped([_stripped(row) for row in rows] if self.profile.rows_strip_quotes else rows)
+
+    async def records(self, request: web.Request) -> web.Response:
+        """A page counted from the newest message back, told oldest first; without the nodes."""
+        body = json_of(await request.read())
+        told = body if isinstance(body, dict) else {}
+        app = self._app(request, told)
+        if isinstance(app, Refusal):
+            return answer(app, self.profile, stream=False)
+        chat = self.chats.find(app.id, str(told.get("chatId", "")))
+        said = [line for data_id, record in (chat.records if chat else {}).items() for line in _said(data_id, record)]
+        end = len(said) - told.get("offset", 0)
+        page = said[max(end - told.get("pageSize", PAGE), 0) : max(end, 0)]
+        return wrapped({"list": page, "total": len(said)})
 
     async def init(self, request: web.Request) -> web.Response:
         app = self._app(request, request.query)
@@ -86,6 +102,15 @@ class Records:
 
 def wrapped(value: object) -> web.Response:
     return reply({"code": 200, "statusText": "", "message": "", "data": value})
+
+
+def _said(data_id: str, record: Record) -> list[dict[str, Any]]:
+    """The two messages of a turn; a run that answered nothing leaves an empty one."""
+    asked, answered = ({"type": "text", "text": {"content": words}} for words in (record.question, record.answer))
+    return [
+        {"_id": f"{data_id}-h", "dataId": f"{data_id}-h", "obj": "Human", "value": [asked]},
+        {"_id": data_id, "dataId": data_id, "obj": "AI", "value": [answered] if record.answer else []},
+    ]
 
 
 def _stripped(row: Row) -> Row:

@@ -1,7 +1,6 @@
 """What one run of a simulated workflow comes to, from the call, the script and the chat's memory (contract 2, 3)."""
 
 import random
-import string
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +16,6 @@ from daemon.sim.gate import json_of
 START = {"moduleName": "common:core.module.template.work_start", "moduleType": "workflowStart", "nodeId": "ws1Aa0"}
 AI_NAME = "AI Chat"
 PRICE = (0.5, 1.5)  # points per 1,000 tokens in and out, invented
-_NANO = string.ascii_letters + string.digits
 
 # node kinds that tell when they start (contract 1.5); the others only leave a row
 SHOWS_STATUS = {
@@ -53,7 +51,7 @@ class Planner:
     profile: Profile
 
     def id(self, length: int = 12) -> str:
-        return "".join(self.random.choices(_NANO, k=length))
+        return f"{self.random.getrandbits(4 * length):0{length}x}"
 
     def plan(self, ask: Ask, script: Script, chat: Chat | None, answer: str) -> Run:
         paused = chat.paused if chat else None

@@ -80,7 +80,7 @@ class Gate:
         finally:  # a handler that was cancelled, or fell, has not answered
             if entry.outcome is Outcome.PENDING and gone(request):
                 self.ledger.ended(entry, Outcome.ABORTED)
-        self.ledger.ended(entry, Outcome.ANSWERED, answer.status)
+        self.ledger.ended(entry, Outcome.ABORTED if gone(request) else Outcome.ANSWERED, answer.status)
         return answer
 
     async def _struck(self, request: web.Request, handler: Answer, standing: Standing) -> web.StreamResponse:
@@ -99,8 +99,7 @@ class Gate:
 
     async def _taken_back(self, request: web.Request, handler: Answer, fault: Fault) -> web.StreamResponse:
         """The work is done (or not, as the fault says), but its answer does not arrive whole."""
-        if fault.kind is not Kind.GATEWAY:
-            request[FAULT] = fault
+        request[FAULT] = fault
         answer = await handler(request) if fault.effect else web.Response(body=b"{}")
         if fault.kind is Kind.GATEWAY:
             return web.Response(status=504, text=NGINX_504, content_type="text/html")

@@ -125,7 +125,7 @@ def _built(setup: GeweSetup, session: aiohttp.ClientSession, clock: Clock) -> Ge
     chance = random.Random(setup.seed)  # noqa: S311 - seeded, so that a run can be repeated
     accounts = Accounts(clock, chance, setup.auto_login)
     callbacks = Callbacks(clock, chance, session, setup.knobs)
-    sends, people = Sends(chance, setup.ledger_cap), People()
+    sends, people = Sends(clock, chance, setup.ledger_cap), People()
     ledger, faults = Ledger(clock, setup.ledger_cap, setup.ledger_file), Faults(chance, ERRORS)
     for app_id, wxid in setup.accounts.items():
         accounts.add(app_id, wxid, token=setup.tokens[0], state=State.ONLINE)

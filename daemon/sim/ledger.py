@@ -70,6 +70,7 @@ class Ledger:
     clock: Clock
     cap: int = CAP
     file: Path | None = None
+    max_bytes: int = MAX_BYTES
     _entries: deque[Entry] = field(factory=deque, init=False)
     _bytes: int = field(default=0, init=False)
     _seq: int = field(default=0, init=False)
@@ -98,7 +99,7 @@ class Ledger:
         entry = Entry(seq=self._seq, at=rfc3339(now.now()), monotonic=now.monotonic(), path=path, raw=raw)
         self._entries.append(entry)
         self._bytes += len(raw)
-        while len(self._entries) > self.cap or self._bytes > MAX_BYTES:
+        while len(self._entries) > self.cap or self._bytes > self.max_bytes:
             self._bytes -= len(self._entries.popleft().raw)
         self._write({"event": "received", **entry.as_json()} if self._out else None)
         self._bell.ring()

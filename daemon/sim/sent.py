@@ -6,10 +6,13 @@ from collections.abc import Iterator
 
 from attrs import define, field, frozen
 
+from daemon.clock import Clock, to_ms
 from daemon.sim.bell import Bell
 
 CAP = 200_000  # messages kept, oldest forgotten first
 FIRST_ID = 1 << 62  # far above 2^53, so that a reader through doubles is found out
+ID_BITS = 20  # of a millisecond's ids: a simulator started later never repeats those of an earlier one
+STEP = 1 << 15  # between two ids, at most
 
 
 @frozen(kw_only=True)
@@ -27,6 +30,7 @@ class Sent:
 
 @define(eq=False)
 class Sends:
+    clock: Clock
     random: random.Random
     cap: int = CAP
     bell: Bell = field(factory=Bell, init=False)
@@ -34,11 +38,14 @@ class Sends:
     _by_to: dict[str, deque[Sent]] = field(factory=dict, init=False)
     _by_id: dict[int, Sent] = field(factory=dict, init=False)
     _revoked: set[int] = field(factory=set, init=False)
-    _last_id: int = field(default=FIRST_ID, init=False)
+    _last_id: int = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._last_id = FIRST_ID + (to_ms(self.clock.now()) << ID_BITS)
 
     def new_id(self) -> int:
         """Never given twice, and never a multiple that survives rounding to a double."""
-        self._last_id = (self._last_id + self.random.randint(1, 1 << 32)) | 1
+        self._last_id = (self._last_id + self.random.randint(1, STEP) + 1) | 1
         return self._last_id
 
     def __iter__(self) -> Iterator[Sent]:

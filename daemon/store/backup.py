@@ -49,7 +49,7 @@ def make(db_path: Path, target_dir: Path, clock: Clock) -> Report:
     partial = final.with_suffix(".partial")
     partial.unlink(missing_ok=True)
     try:
-        with closing(connect.for_reading(db_path)) as db:
+        with closing(connect.for_copying(db_path)) as db:
             before = _counted(db)
             copy(db, partial)
             after = _counted(db)

@@ -172,6 +172,9 @@ class Database:
             done = commits
         self._rested = (commits, done)
 
+    async def save_room(self, *, on: bool) -> None:
+        await self._writing.run(partial(connect.save_room, on=on))
+
     def turn_away(self, error: StoreUnavailable) -> None:
         self._writer.turn_away(error)
 

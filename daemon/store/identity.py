@@ -41,13 +41,17 @@ def own(path: Path) -> None:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        kind = MustNotOpen if error.errno in _FOR_GOOD else CannotOpen
-        raise kind("store.cannot_open", path=path, reason=error.strerror) from error
+        raise cannot_open(path, error) from error
     try:
         _check(os.fstat(descriptor), path)
         os.fchmod(descriptor, 0o600)  # SQLite gives its WAL and shared memory the mode of the file
     finally:
         os.close(descriptor)
+
+
+def cannot_open(path: Path, error: OSError) -> CannotOpen:
+    kind = MustNotOpen if error.errno in _FOR_GOOD else CannotOpen
+    return kind("store.cannot_open", path=path, reason=error.strerror)
 
 
 def _check(found: os.stat_result, path: Path) -> None:

@@ -42,6 +42,9 @@ class Hands(Protocol):
     async def rest(self) -> None:
         """Called now and then while all is well."""
 
+    async def save_room(self, *, on: bool) -> None:
+        """Keep the WAL as short as can be, or let it grow as usual."""
+
     def turn_away(self, error: StoreUnavailable) -> None:
         """Tell everybody who waits to write."""
 
@@ -58,6 +61,7 @@ class Keeper:
     on_fatal: Callable[[str], None] | None = None
     state: State = field(default=State.OPEN, init=False)
     fault: Fault | None = field(default=None, init=False)  # the last one, until it is over
+    _given: bool = field(default=False, init=False)  # the reserve, for those who settle: writing waits until it is back
     _times: dict[Fault, list[float]] = field(factory=dict, init=False)
     _called: asyncio.Event = field(factory=asyncio.Event, init=False)
 
@@ -79,6 +83,7 @@ class Keeper:
         self._note(fault)
         if fault is Fault.FULL and self.reserve.held():
             self.reserve.release()
+            self._given = True
             self.state = State.SHORT
         else:
             self.state = State.REFUSING
@@ -114,13 +119,13 @@ class Keeper:
         if self.state is State.OPEN:
             self.reserve.hold()
             await self.hands.rest()
-        elif self.state is State.REFUSING or (self.state is State.SHORT and self.reserve.recovered()):
+        elif self.state in (State.REFUSING, State.SHORT):
             await self._repair()
 
     async def _repair(self) -> None:
         try:
             if await self._mended():
-                self._resume()
+                await self._resume()
         except (sqlite3.Error, StoreUnavailable) as error:
             again = fault_of(error) or self.fault
             log.warning("store.probe_failed", fault=again, error=str(error))
@@ -131,6 +136,10 @@ class Keeper:
 
     async def _mended(self) -> bool:
         step = self._step()
+        if self.fault is Fault.FULL:
+            await self.hands.save_room(on=True)
+            if self.state is State.SHORT and not self.reserve.hold():
+                return False
         if step is Step.EXAMINE and not await self.hands.whole(thorough=thoroughly(self._counted(), self._now())):
             self.give_up("store.corrupt")
             return False
@@ -139,10 +148,13 @@ class Keeper:
         await self.hands.probe()
         return self.state is not State.DEAD
 
-    def _resume(self) -> None:
-        if self.fault is Fault.FULL and not self.reserve.recovered():
-            self.state = State.SHORT
-            return
+    async def _resume(self) -> None:
+        if self.fault is Fault.FULL:
+            if self._given and not self.reserve.hold():
+                self.state = State.SHORT
+                return
+            self._given = False
+            await self.hands.save_room(on=False)
         log.warning("store.resumed", after=self.fault)
         self.state, self.fault = State.OPEN, None
 

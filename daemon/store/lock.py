@@ -7,14 +7,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from daemon.errors import CannotOpen
+from daemon.store.identity import cannot_open
 
 NAME = "qiaod.lock"
 
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Hold the directory; the kernel lets go of it however the process ends."""
-    descriptor = os.open(directory / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Hold the directory, made where there is none; the kernel lets go of it however the process ends."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(directory / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise cannot_open(directory / NAME, error) from error
     try:
         _take(descriptor, directory)
         os.truncate(descriptor, 0)

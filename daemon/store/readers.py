@@ -78,10 +78,11 @@ class Readers:
             raise self._failed(error) from error
 
     def _failed(self, error: sqlite3.Error) -> BaseException:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+        code = getattr(error, "sqlite_errorcode", None)
+        if code == sqlite3.SQLITE_INTERRUPT:
             return StoreUnavailable("store.read_timeout", retry_after=SOON, seconds=LIMIT.total_seconds())
         fault = fault_of(error)
-        if fault is None:
+        if fault is None or code == sqlite3.SQLITE_READONLY:  # a unit of work that writes has come to the wrong door
             return error
         self.on_fault(fault)
         return refusal(fault)

@@ -10,8 +10,8 @@ from attrs import define
 log = structlog.get_logger()
 
 NAME = "reserve.bin"
-ROOMY = 0.10  # of the disk free: only then is room taken away from others again
-SPARE = 1.5  # times the reserve that must be free before the disk counts as usable again: one of them is our own
+ROOMY = 0.10  # of the disk free: then it is taken, and taken again
+ENOUGH, AMPLE = 2, 4  # times its own size: with less than the one free never, with the other even on a huge full disk
 
 
 @define(eq=False)
@@ -33,9 +33,9 @@ class Reserve:
 
     def hold(self) -> bool:
         """Take the room where there is plenty; whether it is held."""
-        if self.size == 0 or self.held():
-            return self.size > 0
-        if not self._plenty():
+        if self.held():
+            return True
+        if self.size == 0 or not self._plenty():
             return False
         try:
             self._allocate()
@@ -54,13 +54,10 @@ class Reserve:
         disk = os.statvfs(self.directory)
         return disk.f_bavail * disk.f_frsize
 
-    def recovered(self) -> bool:
-        """Others have given room back, beyond what our own reserve was."""
-        return self.free() >= self.size * SPARE
-
     def _plenty(self) -> bool:
         disk = os.statvfs(self.directory)
-        return self.free() >= max(self.size * SPARE, disk.f_blocks * disk.f_frsize * ROOMY)
+        tenth = disk.f_blocks * disk.f_frsize * ROOMY
+        return self.free() >= max(self.size * ENOUGH, min(self.size * AMPLE, tenth))
 
     def _allocate(self) -> None:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -120,8 +120,8 @@ def test_a_timer_is_due_at_its_tick_and_not_before(now: float, seconds: float) -
 
 
 def test_whole_ticks_are_due_exactly_at_their_time() -> None:
-    for hundredths in range(100_000, 100_700):
-        wheel = Wheel(START - 1)
+    for hundredths in range(1, 2000):  # 0.29 * 100 is less than 29, and there are more like it
+        wheel = Wheel(0)
         wheel.add(hundredths / 100, nothing)
         assert due(wheel, hundredths / 100 - 1e-9) == []
         assert due(wheel, hundredths / 100) == [hundredths / 100]
@@ -168,10 +168,10 @@ def test_cancelled_timers_do_not_pile_up() -> None:
     assert due(wheel, START + 60 * DAY) == [timer.when for timer in kept]
 
 
-@pytest.mark.parametrize("when", [float("nan"), float("inf")])
+@pytest.mark.parametrize("when", [float("nan"), float("inf"), 1e30])
 def test_a_time_that_is_none_is_refused(when: float) -> None:
     wheel = Wheel(START)
-    with pytest.raises((ValueError, OverflowError)):
+    with pytest.raises((ValueError, OverflowError, IndexError)):
         wheel.add(when, nothing)
     assert len(wheel) == 0
 
@@ -240,12 +240,12 @@ async def test_after_a_pause_of_days_each_timer_is_called_once() -> None:
 async def test_closed_it_calls_nothing_any_more() -> None:
     clock, called = FakeClock(), list[str]()
     timers = Timers(clock)
-    kept = timers.call_later(1, lambda: called.append("before"))
+    timers.call_later(TICK, lambda: called.append("before"))
     await timers.aclose()
-    timers.cancel(kept)
-    timers.call_later(1, lambda: called.append("after"))
+    assert len(timers) == 0
+    timers.call_later(TICK, lambda: called.append("after"))
     clock.advance(10)
-    await asyncio.sleep(0.03)
+    await asyncio.sleep(0.05)
     assert called == []
 
 

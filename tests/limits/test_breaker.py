@@ -93,11 +93,12 @@ def test_half_open_lets_one_probe_through_and_its_success_closes_it() -> None:
     clock = FakeClock()
     breaker = opened(clock)
     wait_out(breaker, clock)
-    assert breaker.state is State.HALF_OPEN
+    assert breaker.standing().state is State.HALF_OPEN
     assert breaker.before() == timedelta(seconds=1)
     assert breaker.succeeded()
     assert breaker.state is State.CLOSED
     assert breaker.before() == NOTHING
+    assert breaker.standing().results == 0
     assert not breaker.failed()
 
 

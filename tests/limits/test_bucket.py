@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.limits.bucket import NOTHING, Bucket
+from daemon.limits.bucket import NOTHING, Bucket, span
 from tests.clock import FakeClock
 
 MINUTE = timedelta(minutes=1)
@@ -106,6 +106,10 @@ def test_a_wait_is_never_rounded_to_nothing(uptime: float, rate: float) -> None:
     assert bucket.take() == NOTHING
     if 1 / rate > 2e-6:
         assert bucket.take() > NOTHING
+
+
+def test_a_span_too_short_to_say_is_still_one() -> None:
+    assert span(1e-9) == timedelta(microseconds=1)
 
 
 def test_what_can_never_be_had_is_refused_loudly() -> None:

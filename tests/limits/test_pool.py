@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from random import Random
 
 import pytest
@@ -43,11 +43,10 @@ async def served(pool: Pool, keys: str) -> str:
         async with pool.seat(key):
             order.append(key)
 
-    async with asyncio.TaskGroup() as group:
-        async with holding(pool, *["full"] * pool.seats):
-            for key in keys:
-                group.create_task(visit(key))
-            await settle()
+    async with asyncio.TaskGroup() as group, holding(pool, *["full"] * pool.seats):
+        for key in keys:
+            group.create_task(visit(key))
+        await settle()
     return "".join(order)
 
 
@@ -175,10 +174,8 @@ async def storm(random: Random, pool: Pool, *, closes: bool) -> None:
                 inside -= 1
 
     async def guarded(key: str, turns: int) -> None:
-        try:
+        with suppress(RateLimited, Unavailable):
             await visit(key, turns)
-        except (RateLimited, Unavailable):
-            pass
 
     visits: list[asyncio.Task[None]] = []
     for step in range(150):

@@ -35,7 +35,7 @@ def test_it_ends_with_the_last_attempt() -> None:
 
 def test_without_a_number_of_attempts_only_the_age_ends_it() -> None:
     retry = Retry(age=HOUR)
-    assert retry.next(500, started=START, now=START + HOUR - SECOND, random=Random(1)) is not None
+    assert retry.next(500, started=START, now=START + HOUR - SECOND, random=Random(1)) == SECOND
     assert retry.next(1, started=START, now=START + HOUR, random=Random(1)) is None
 
 

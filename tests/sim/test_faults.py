@@ -9,7 +9,8 @@ from daemon.codec import parse
 from daemon.errors import Invalid
 from daemon.sim.faults import NGINX_504, Fault, Faults, Kind
 from daemon.sim.gewe import GeweSetup
-from daemon.sim.ledger import Outcome
+from daemon.sim.ledger import Ledger, Outcome
+from tests.clock import FakeClock
 from tests.sim.wires import ANN, APP, asking, gewe
 
 TEXT = {"appId": APP, "toWxid": ANN, "content": "你好"}
@@ -218,6 +219,14 @@ async def test_the_ledger_forgets_the_oldest() -> None:
         assert [entry.seq for entry in sim.ledger] == [2, 3]
         assert [entry.seq for entry in sim.ledger.after(2, 10)] == [3]
         assert sim.received(ANN) == ["你好", "你好"]
+
+
+def test_the_ledger_is_bounded_by_bytes_too() -> None:
+    ledger = Ledger(FakeClock(), max_bytes=10)
+    for body in (b"12345678", b"12", b"1"):
+        ledger.received("/", body)
+
+    assert [entry.raw for entry in ledger] == [b"12", b"1"]
 
 
 async def test_the_ledger_file_has_each_request_before_its_outcome(tmp_path: Path) -> None:

@@ -139,3 +139,15 @@ async def test_a_wait_for_texts_ends_with_them_or_with_the_time() -> None:
         assert await sim.wait_for_texts(ANN, 1, timeout=5) == ["你好"]
         with pytest.raises(TimeoutError):
             await sim.wait_for_texts(ANN, 2, timeout=0.01)
+
+
+async def test_a_simulator_started_later_gives_other_ids() -> None:
+    clock = FakeClock()
+    given: list[int] = []
+    for _ in range(2):
+        async with gewe(clock=clock) as (_, raw):
+            given += [(await raw.post("/message/postText", TEXT))[1]["data"]["newMsgId"] for _ in range(20)]
+        clock.advance(1)
+
+    assert len(set(given)) == 40
+    assert max(given) < 1 << 63

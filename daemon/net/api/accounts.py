@@ -109,28 +109,26 @@ async def page(call: Call, paging: Paging, *, state: AccountState | None = None)
     return Page.of(rows[: paging.limit + 1], len(held), paging, view=view, after=lambda account: account.id)
 
 
-@routes.post(PATH, role=Role.ADMIN, summary="Add an account", status=201, effect=True, once=True, rejects=(409,))
+@routes.post(PATH, role=Role.ADMIN, summary="Add an account", status=201, effect=True, once=True)
 async def create(call: Call, body: NewAccountBody) -> Reply[NewAccountView]:
     account, key = await call.service(ACCOUNTS).add(_draft(body, Secret(body.token)))
     url = None if key is None else callback_url(call, key)
     return Reply(body=NewAccountView(callback_url=url, **_shown(account)), headers={"Location": f"{PATH}/{account.id}"})
 
 
-@routes.get(PATH + "/{account_id}", role=Role.VIEWER, summary="Show an account", rejects=(404,))
+@routes.get(PATH + "/{account_id}", role=Role.VIEWER, summary="Show an account")
 async def show(call: Call, account_id: str) -> AccountView:
     return view(call.service(ACCOUNTS).get(account_id))
 
 
-@routes.put(PATH + "/{account_id}", role=Role.ADMIN, summary="Change an account", rejects=(404, 409, 412))
+@routes.put(PATH + "/{account_id}", role=Role.ADMIN, summary="Change an account")
 async def change(call: Call, account_id: str, body: AccountBody) -> AccountView:
     accounts = call.service(ACCOUNTS)
     token = accounts.get(account_id).token if body.token is None else Secret(body.token)
     return view(await accounts.change(account_id, _draft(body, token), version=call.if_match))
 
 
-@routes.delete(
-    PATH + "/{account_id}", role=Role.ADMIN, summary="Remove an account without conversations", rejects=(404, 409, 412)
-)
+@routes.delete(PATH + "/{account_id}", role=Role.ADMIN, summary="Remove an account without conversations")
 async def remove(call: Call, account_id: str) -> None:
     await call.service(ACCOUNTS).remove(account_id, version=call.if_match)
 
@@ -141,7 +139,6 @@ async def remove(call: Call, account_id: str) -> None:
     summary="Give the account's callback a new secret",
     effect=True,
     once=True,
-    rejects=(404,),
 )
 async def rotate_callback_key(call: Call, account_id: str) -> CallbackView:
     key = await call.service(ACCOUNTS).rotate_callback_key(account_id)

@@ -106,13 +106,13 @@ async def page(
     return Page.of(rows, total, paging, view=lambda row: view(row, now), after=_after)
 
 
-@routes.get(PATH + "/{conversation_id}", role=Role.VIEWER, summary="Show a conversation", rejects=(404,))
+@routes.get(PATH + "/{conversation_id}", role=Role.VIEWER, summary="Show a conversation")
 async def show(call: Call, conversation_id: str) -> ConversationView:
     conversations = call.service(CONVERSATIONS)
     return view(await conversations.get(conversation_id), conversations.db.clock.now())
 
 
-@routes.put(PATH + "/{conversation_id}", role=Role.OPERATOR, summary="Mute or unmute the assistant", rejects=(404, 412))
+@routes.put(PATH + "/{conversation_id}", role=Role.OPERATOR, summary="Mute or unmute the assistant")
 async def change(call: Call, conversation_id: str, body: ConversationChange) -> ConversationView:
     conversations = call.service(CONVERSATIONS)
     changed = await conversations.change(conversation_id, Answering(muted=body.muted), version=call.if_match)
@@ -123,7 +123,6 @@ async def change(call: Call, conversation_id: str, body: ConversationChange) -> 
     PATH + "/{conversation_id}/history",
     role=Role.OPERATOR,
     summary="What was said, newest first",
-    rejects=(404,),
 )
 async def history(call: Call, conversation_id: str, paging: Paging) -> Page[LineView]:
     rows, total = await call.service(CONVERSATIONS).lines(conversation_id, before=paging.after, limit=paging.limit + 1)
@@ -134,7 +133,6 @@ async def history(call: Call, conversation_id: str, paging: Paging) -> Page[Line
     PATH + "/{conversation_id}/turns",
     role=Role.OPERATOR,
     summary="What the workflows were asked",
-    rejects=(404,),
 )
 async def turns(call: Call, conversation_id: str, paging: Paging) -> Page[TurnView]:
     rows, total = await call.service(CONVERSATIONS).turns(conversation_id, before=paging.after, limit=paging.limit + 1)
@@ -146,7 +144,6 @@ async def turns(call: Call, conversation_id: str, paging: Paging) -> Page[TurnVi
     role=Role.OPERATOR,
     summary="A person answers from now on",
     effect=True,
-    rejects=(404,),
 )
 async def take_over(call: Call, conversation_id: str, body: Takeover) -> ConversationView:
     conversations = call.service(CONVERSATIONS)
@@ -159,7 +156,6 @@ async def take_over(call: Call, conversation_id: str, body: Takeover) -> Convers
     role=Role.OPERATOR,
     summary="Hand back to the assistant",
     effect=True,
-    rejects=(404,),
 )
 async def release(call: Call, conversation_id: str) -> ConversationView:
     conversations = call.service(CONVERSATIONS)

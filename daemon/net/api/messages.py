@@ -75,7 +75,7 @@ class Settlement:
     outcome: Annotated[Verdict, Note("What a look at the phone showed.")]
 
 
-@routes.post(PATH, role=Role.OPERATOR, summary="Queue a message", status=202, effect=True, rejects=(404, 409))
+@routes.post(PATH, role=Role.OPERATOR, summary="Queue a message", status=202, effect=True)
 async def create(call: Call, body: NewMessage) -> Reply[QueuedView]:
     account = call.service(ACCOUNTS).get(body.account_id)
     queued = await call.service(SENDS).add(
@@ -103,7 +103,7 @@ async def page(
     return Page.of(rows, total, paging, view=view, after=lambda send: send.id)
 
 
-@routes.get(PATH + "/{message_id}", role=Role.VIEWER, summary="Show a message", rejects=(404,))
+@routes.get(PATH + "/{message_id}", role=Role.VIEWER, summary="Show a message")
 async def show(call: Call, message_id: str) -> MessageView:
     return view(await call.service(SENDS).get(message_id))
 
@@ -113,7 +113,6 @@ async def show(call: Call, message_id: str) -> MessageView:
     role=Role.OPERATOR,
     summary="Cancel a waiting message",
     effect=True,
-    rejects=(404, 409),
 )
 async def cancel(call: Call, message_id: str) -> MessageView:
     return view(await call.service(SENDS).cancel(message_id, by=call.actor.id))
@@ -125,7 +124,6 @@ async def cancel(call: Call, message_id: str) -> MessageView:
     summary="Send a failed, expired, cancelled or unknown message once more, as a new one",
     status=202,
     effect=True,
-    rejects=(404, 409),
 )
 async def retry(call: Call, message_id: str) -> MessageView:
     return view(await call.service(SENDS).repeat(message_id, by=call.actor.id, request_id=call.id))
@@ -136,7 +134,6 @@ async def retry(call: Call, message_id: str) -> MessageView:
     role=Role.OPERATOR,
     summary="Say what became of a message that nobody knows of",
     effect=True,
-    rejects=(404, 409),
 )
 async def settle(call: Call, message_id: str, body: Settlement) -> MessageView:
     return view(await call.service(SENDS).settle(message_id, body.outcome, by=call.actor.id))

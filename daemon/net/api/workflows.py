@@ -75,12 +75,12 @@ async def create(call: Call, body: NewWorkflowBody) -> Reply[WorkflowView]:
     return await _create(call, body, PATH)
 
 
-@routes.get(PATH + "/{workflow_id}", role=Role.VIEWER, summary="Show a workflow", rejects=(404,))
+@routes.get(PATH + "/{workflow_id}", role=Role.VIEWER, summary="Show a workflow")
 async def show(call: Call, workflow_id: str) -> WorkflowView:
     return view(await call.service(WORKFLOWS).get(workflow_id))
 
 
-@routes.put(PATH + "/{workflow_id}", role=Role.ADMIN, summary="Change a workflow", rejects=(404, 412))
+@routes.put(PATH + "/{workflow_id}", role=Role.ADMIN, summary="Change a workflow")
 async def change(call: Call, workflow_id: str, body: WorkflowBody) -> WorkflowView:
     workflows = call.service(WORKFLOWS)
     key = (await workflows.get(workflow_id)).key if body.key is None else Secret(body.key)
@@ -91,7 +91,6 @@ async def change(call: Call, workflow_id: str, body: WorkflowBody) -> WorkflowVi
     PATH + "/{workflow_id}",
     role=Role.ADMIN,
     summary="Remove a workflow that nothing uses",
-    rejects=(404, 409, 412),
 )
 async def remove(call: Call, workflow_id: str) -> None:
     await call.service(WORKFLOWS).remove(workflow_id, version=call.if_match)
@@ -113,7 +112,6 @@ async def fastgpt_create(call: Call, body: NewWorkflowBody) -> Reply[WorkflowVie
     FASTGPT_PATH + "/{workflow_id}",
     role=Role.ADMIN,
     summary="Remove a FastGPT workflow",
-    rejects=(404, 409, 412),
 )
 async def fastgpt_remove(call: Call, workflow_id: str) -> None:
     if (await call.service(WORKFLOWS).get(workflow_id)).provider is not Provider.FASTGPT:

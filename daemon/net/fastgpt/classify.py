@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from attrs import frozen
@@ -91,8 +92,8 @@ PHRASES: tuple[tuple[str, Meaning], ...] = (  # in lower case; versions before 4
     ("ai_points_not_enough", NO_POINTS),
     ("aipointsnotenough", NO_POINTS),
 )
-TOO_MANY = re.compile(r"rate.?limit|too many requests", re.IGNORECASE)
-WAIT = re.compile(r"try again in (\d{1,6})(?:\.\d+)? ?s", re.IGNORECASE)
+# "Rate limit exceeded. … Please try again in 41 seconds.": the wait is nowhere else
+WAIT = re.compile(r"(?:rate.?limit|too many requests).*?try again in (\d{1,6}(?:\.\d+)?) ?s", re.IGNORECASE | re.DOTALL)
 
 STATUSES: dict[int, Meaning] = {
     HTTPStatus.BAD_REQUEST: BAD_REQUEST,
@@ -129,12 +130,12 @@ def classify(status: int, headers: Mapping[str, str], body: bytes, clean: Clean 
 def in_stream(data: str, clean: Clean) -> RemoteError:
     """The error that an `error` event stands for: a known entry, or only a message."""
     words = _words(data.encode()) or Words(message=data)
-    return failed_inside(words, clean)
-
-
-def failed_inside(words: Words, clean: Clean) -> RemoteError:
-    """The error that the failure of a run, or of one of its nodes, stands for."""
     return _meant(words, {}, clean) or _error(UPSTREAM, clean(words.all))
+
+
+def failed_node(why: str, clean: Clean) -> RemoteError:
+    """The error of a run that said nothing because a node failed: its words are those of any model or service."""
+    return _error(NO_POINTS if _phrase(why) is NO_POINTS else UPSTREAM, clean(why))
 
 
 def _words(body: bytes) -> Words | None:
@@ -159,13 +160,17 @@ def _meant(words: Words, headers: Mapping[str, str], clean: Clean) -> RemoteErro
         return RemoteLimited("fastgpt.busy", service=SERVICE, retry_after=BUSY_FOR, detail=detail)
     if words.status_text in STATUS_TEXTS:
         return _error(STATUS_TEXTS[words.status_text], detail)
-    said_plainly = words.message.lower()
-    for phrase, meaning in PHRASES:
-        if phrase in said_plainly:
-            return _error(meaning, detail)
-    if words.status_text == LIMITED[0] or words.code == LIMITED[1] or TOO_MANY.search(words.message):
-        return _limited(_wait(words.message) or retry_after(headers), detail)
+    if meaning := _phrase(words.message):
+        return _error(meaning, detail)
+    wait = _wait(words.message)
+    if wait or words.status_text == LIMITED[0] or words.code == LIMITED[1]:
+        return _limited(wait or retry_after(headers), detail)
     return _error(CODES[words.code], detail) if words.code in CODES else None
+
+
+def _phrase(message: str) -> Meaning | None:
+    plain = message.lower()
+    return next((meaning for phrase, meaning in PHRASES if phrase in plain), None)
 
 
 def _by_code(status: int, headers: Mapping[str, str], words: Words, clean: Clean) -> RemoteError:
@@ -200,4 +205,4 @@ def _limited(wait: timedelta | None, detail: str) -> RemoteLimited:
 
 def _wait(message: str) -> timedelta | None:
     found = WAIT.search(message)
-    return min(timedelta(seconds=int(found[1])), LONGEST_WAIT) if found else None
+    return min(timedelta(seconds=max(ceil(float(found[1])), 1)), LONGEST_WAIT) if found else None

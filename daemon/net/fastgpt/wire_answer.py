@@ -10,7 +10,7 @@ from daemon.codec import parse
 from daemon.domain.workflow import Answer
 from daemon.errors import Invalid, RemoteNonsense, RemoteRefused
 from daemon.net.fastgpt import wire_pause
-from daemon.net.fastgpt.classify import SERVICE, Words, classify, failed_inside, in_stream
+from daemon.net.fastgpt.classify import SERVICE, classify, failed_node, in_stream
 from daemon.net.fastgpt.wire_nodes import failure, nodes, usage
 from daemon.net.fastgpt.wire_rows import Branch, Row, identity, merged, rows, tree, walk
 from daemon.net.fastgpt.wire_values import amount, document, items, said, shortened, text
@@ -152,7 +152,7 @@ def was_cut(heard: Heard) -> bool:
 def _silence(heard: Heard, roots: list[Branch], clean: Clean) -> Exception:
     failures = [why for branch in walk(roots) if (why := failure(branch.row))]
     if why := (failures[0] if failures else heard.error):
-        return failed_inside(Words(message=why), clean)
+        return failed_node(why, clean)
     return RemoteNonsense("fastgpt.empty", service=SERVICE)
 
 

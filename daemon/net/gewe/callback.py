@@ -29,7 +29,6 @@ class Taken:
     role=Open.CALLBACK,
     summary="GeWe delivers a message or an event",
     body_most=BODY_MOST,
-    rejects=(400, 404, 413, 415, 503),
     lenient=True,
 )
 async def deliver(call: Call, callback_key: str) -> Taken:

@@ -44,7 +44,7 @@ def read_content(said: Said) -> Shown:
 
 
 def is_notice(said: Said, content: Content) -> bool:
-    """Whether WeChat is speaking, whoever caused it: such a message is never answered, nor does it show a person at work."""
+    """Whether WeChat is speaking, whoever caused it: never answered, and no sign of a person at work."""
     unread = isinstance(content, Unknown) and (said.kind == SYSTEM_XML or said.kind not in _WITH_XML)
     return unread or isinstance(content, NOTICES)
 

@@ -12,6 +12,7 @@ from attrs import frozen
 
 from daemon.clock import to_ms
 from daemon.domain.account import AccountSignal, Signal
+from daemon.domain.callback import Callback, ControlPacket, Unrecognised
 from daemon.domain.contact import Change, ContactChange
 from daemon.domain.content import Content, Unknown
 from daemon.domain.message import ROOM_SUFFIX, AppId, Message, Origin, Wxid
@@ -48,26 +49,6 @@ SIGNALS = {
     "reconnect_fail": Signal.OFFLINE,
     "logout": Signal.LOGGED_OUT,
 }
-
-
-@frozen(kw_only=True)
-class ControlPacket:
-    """GeWe tries the address out. To be answered 200 at once, and nothing else."""
-
-    token: Secret | None  # equals the account's: a weak proof that it is GeWe
-
-
-@frozen(kw_only=True)
-class Unrecognised:
-    """JSON that may be GeWe's but says nothing we know: kept, answered 200, and left alone."""
-
-    app_id: AppId | None
-    what: str
-    dedupe_key: str
-    raw: bytes  # without tokens
-
-
-Callback = ControlPacket | Message | AccountSignal | ContactChange | Unrecognised
 
 
 @frozen
@@ -139,6 +120,7 @@ def _message(body: _Body, fields: Fields, said: Said) -> Message:
         nickname=nickname(said.push) if said.push else None,
         sent_at=said.sent_at,
         sequence=said.sequence,
+        account_wxid=Wxid(body.wxid) if body.wxid else None,
         raw=bodies.kept(body.whole) if isinstance(content, Unknown) else None,
     )
 

@@ -67,11 +67,11 @@ class Surroundings:
 
     def _admissible(self, request: web.Request) -> None:
         if request.version < HttpVersion10:
-            raise Refused(505, {"Connection": "close"})
+            raise Refused(505)
         if not self.hosts or peer_uid(request.transport) is not None:
             return
         if host_name(request.headers.get("Host", "")) not in self.hosts:
-            raise Refused(421, {"Connection": "close"})  # DNS rebinding: another site's name for our address
+            raise Refused(421)  # DNS rebinding: another site's name for our address
 
     def _request_id(self, request: web.Request) -> str:
         told = request.headers.get("X-Request-ID", "")

@@ -51,6 +51,9 @@ CODES = {  # what aiohttp itself refuses
 }
 
 
+ENDS = frozenset({408, 413, 421, 431, 505})  # what else comes on the connection is not worth reading
+
+
 class Refused(QiaodError):
     """HTTP has a status for what is wrong, and no resource of ours was asked."""
 
@@ -104,7 +107,10 @@ class Teller:
         status = status_of(error, statuses or {})
         told = document(error, status, language=language, request_id=request_id)
         text = self.redactor.clean(encode_text(told))
-        return web.Response(body=text.encode(), status=status, content_type=MEDIA_TYPE, headers=_headers(error))
+        response = web.Response(body=text.encode(), status=status, content_type=MEDIA_TYPE, headers=_headers(error))
+        if status in ENDS:
+            response.force_close()
+        return response
 
 
 def _headers(error: QiaodError) -> dict[str, str]:
@@ -125,8 +131,10 @@ def as_ours(error: Exception) -> QiaodError:
         return error
     if isinstance(error, web.HTTPException):
         return _of_aiohttp(error)
+    if isinstance(error, web.RequestPayloadError):
+        return Refused(400)
     if isinstance(error, BodyTooSlow):
-        return Refused(408, {"Connection": "close"})
+        return Refused(408)
     if isinstance(error, OverflowError | UnicodeError):
         return errors.Invalid("invalid.unstorable")  # a number or a text that no column can hold
     if isinstance(error, MemoryError | RecursionError):

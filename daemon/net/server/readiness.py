@@ -1,5 +1,7 @@
 """Whether traffic may come: from the moment the store is open until the daemon begins to stop."""
 
+import asyncio
+
 from attrs import define, field
 
 
@@ -7,6 +9,7 @@ from attrs import define, field
 class Readiness:
     """Not ready for as long as there is a reason."""
 
+    stopping: asyncio.Event = field(factory=asyncio.Event)  # for answers that would last: streams end with it
     _reasons: dict[str, None] = field(factory=lambda: {"starting": None})
 
     def blocked_by(self, reason: str) -> None:
@@ -14,6 +17,10 @@ class Readiness:
 
     def free_of(self, reason: str) -> None:
         self._reasons.pop(reason, None)
+
+    def begin_stop(self) -> None:
+        self.blocked_by("stopping")
+        self.stopping.set()
 
     @property
     def reasons(self) -> tuple[str, ...]:

@@ -19,12 +19,12 @@ async def read_body(request: web.Request, most: int) -> bytes:
     if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         raise Refused(415, {"Accept-Encoding": "identity"})
     if (request.content_length or 0) > most:
-        raise Refused(413, {"Connection": "close"}, most=most)
+        raise Refused(413)
     received = bytearray()
     async for chunk in request.content.iter_any():
         received += chunk
         if len(received) > most:
-            raise Refused(413, {"Connection": "close"}, most=most)
+            raise Refused(413)
     return bytes(received)
 
 

@@ -49,11 +49,11 @@ async def test_pages_of_keys_cover_each_once_newest_first(tmp_path: Path) -> Non
     async with serving_routes(tmp_path) as api:
         for name in "abcde":
             await api.post("/api/v1/keys", {"name": name, "role": "viewer"})
-        names, cursor = [], ""
-        while cursor is not None:
-            page = (await api.get(f"/api/v1/keys?role=viewer&limit=2{cursor and '&cursor=' + cursor}")).json
+        page = (await api.get("/api/v1/keys?role=viewer&limit=2")).json
+        names = [key["name"] for key in page["data"]]
+        while page["next_cursor"]:
+            page = (await api.get(f"/api/v1/keys?role=viewer&limit=2&cursor={page['next_cursor']}")).json
             names += [key["name"] for key in page["data"]]
-            cursor = page["next_cursor"]
         assert sorted(names) == list("abcde")
         assert page["total"] == 5
         assert page["filters"] == {"role": "viewer"}

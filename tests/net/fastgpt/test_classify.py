@@ -105,10 +105,9 @@ def test_where_the_body_is_not_theirs_the_status_decides(
     ("message", "headers", "wait"),
     [
         (QPM, {}, timedelta(seconds=41)),
-        ("Too many requests", {"Retry-After": "7"}, timedelta(seconds=7)),
+        ("Too many requests. Please try again in 0.5s", {}, timedelta(seconds=1)),
         ("Rate limit reached, please try again in 20s.", {"Retry-After": "7"}, timedelta(seconds=20)),
         ("Rate limit. Please try again in 999999 seconds", {}, timedelta(hours=1)),
-        ("rate_limit", {}, None),
     ],
 )
 def test_how_long_to_wait_is_read_from_its_words(message: str, headers: dict[str, str], wait: timedelta | None) -> None:
@@ -116,6 +115,21 @@ def test_how_long_to_wait_is_read_from_its_words(message: str, headers: dict[str
 
     assert isinstance(error, RemoteLimited)
     assert error.retry_after == wait
+
+
+def test_where_its_words_do_not_say_the_header_may() -> None:
+    body = json.dumps(entry(429, "tooManyRequest")).encode()
+    told, untold = classify(500, {"Retry-After": "7"}, body), classify(500, {}, body)
+
+    assert isinstance(told, RemoteLimited)
+    assert isinstance(untold, RemoteLimited)
+    assert (told.retry_after, untold.retry_after) == (timedelta(seconds=7), None)
+
+
+def test_the_limit_of_a_model_within_a_run_is_no_limit_of_fastgpt() -> None:
+    assert classify(500, {}, json.dumps(entry(500, "error", "429 rate limit of the model")).encode()).code == (
+        "fastgpt.upstream"
+    )
 
 
 def test_a_busy_chat_is_asked_again_soon() -> None:

@@ -1,6 +1,6 @@
 """Routes of ours, served on loopback with a real database: what the tests of every resource start from."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -8,7 +8,6 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 from attrs import define, field
 from prometheus_client import CollectorRegistry
 
@@ -20,7 +19,9 @@ from daemon.ids import Ids
 from daemon.net.api import core, keys
 from daemon.net.server.app import build
 from daemon.net.server.auth import Door
+from daemon.net.server.guard import Limits, Nuisances
 from daemon.net.server.idempotency import Replays
+from daemon.net.server.listen import Listener, Stage, open_tcp, open_unix
 from daemon.net.server.metrics import HttpMetrics
 from daemon.net.server.observe import Surroundings
 from daemon.net.server.problems import Teller
@@ -54,12 +55,14 @@ class Served:
 
     url: str
     http: aiohttp.ClientSession
+    local: aiohttp.ClientSession  # through the Unix socket
     app: web.Application
     db: Database
     access: Access
     redactor: Redactor
     readiness: Readiness
     door: Door
+    registry: CollectorRegistry
     keys: dict[Role, Secret] = field(factory=dict)
 
     async def call(
@@ -71,7 +74,8 @@ class Served:
         if json is not UNSET:
             more["data"] = encode(json)
             headers.setdefault("Content-Type", "application/json")
-        async with self.http.request(method, self.url + path, headers=headers, **more) as response:
+        session = self.local if more.pop("local", False) else self.http
+        async with session.request(method, self.url + path, headers=headers, **more) as response:
             return Answer(response.status, response.headers, await response.read())
 
     async def get(self, path: str, **more: Any) -> Answer:
@@ -93,29 +97,48 @@ Services = Callable[[Database], Mapping[web.AppKey[Any], Any]]
 async def serving_routes(
     folder: Path,
     *tables: Routes,
-    services: Services = lambda db: {},
+    services: Services = lambda _: {},
     clock: Clock | None = None,
     hosts: Iterable[str] = (),
     uids: Mapping[int, Role] | None = None,
     keep: timedelta = timedelta(hours=24),
+    limits: Limits | None = None,
+    drain: timedelta = timedelta(seconds=3),
+    listeners: Sequence[Listener] = (),
 ) -> AsyncIterator[Served]:
     """`tables` beside the core routes and the keys; `services` makes what their handlers ask for."""
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(open_database(folder / "db", clock))
-        access, redactor, readiness, registry = Access(db, Secret("pepper")), Redactor(), Readiness(), CollectorRegistry()
-        door = Door.standard(access, uids or {}, clock)
+        access, redactor, readiness, registry = (
+            Access(db, Secret("pepper")),
+            Redactor(),
+            Readiness(),
+            CollectorRegistry(),
+        )
+        door, metrics, teller, ids = (
+            Door.standard(access, uids or {}, clock),
+            HttpMetrics(registry),
+            Teller(redactor),
+            Ids(clock),
+        )
         around = Surroundings(
-            clock=clock,
-            ids=Ids(clock),
-            teller=Teller(redactor),
-            metrics=HttpMetrics(registry),
-            hosts=frozenset(hosts),
-            language="en",
+            clock=clock, ids=ids, teller=teller, metrics=metrics, hosts=frozenset(hosts), language="en"
         )
         given = {keys.ACCESS: access, core.READINESS: readiness, core.REGISTRY: registry, **services(db)}
         app = build([core.routes, keys.routes, *tables], door, Replays(db, keep), around, given)
-        server = await stack.enter_async_context(TestServer(app, host="127.0.0.1"))
+        stage = Stage(
+            limits=limits or Limits(),
+            nuisances=Nuisances(clock, metrics),
+            teller=teller,
+            ids=ids,
+            readiness=readiness,
+            drain=drain,
+        )
+        sockets = listeners or [open_tcp("127.0.0.1", 0), open_unix(folder / "api.sock")]
+        url, *_ = await stack.enter_async_context(stage.serving(app, sockets))
+        readiness.free_of("starting")
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        url = str(server.make_url("")).rstrip("/")
-        yield Served(url, http, app, db, access, redactor, readiness, door)
+        by_unix = aiohttp.UnixConnector(str(folder / "api.sock"))
+        local = await stack.enter_async_context(aiohttp.ClientSession(connector=by_unix))
+        yield Served(url, http, local, app, db, access, redactor, readiness, door, registry)

@@ -1,0 +1,73 @@
+# Each target sets up what it needs. `make` alone tells what there is.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
+	--no-emit-index-url --no-header --no-annotate
+
+.PHONY: help run demo test check bench torture fmt docs lock clean
+
+help:
+	@echo 'make demo     try everything, with simulated WeChat and AI'
+	@echo 'make run      run the daemon with config/qiaod.toml; its state goes to ./state'
+	@echo 'make test     all tests'
+	@echo 'make check    format, lint, types, architecture'
+	@echo 'make bench    measure'
+	@echo 'make torture  real processes under faults, at length'
+	@echo 'make fmt      format'
+	@echo 'make docs     write the pages that are made from the code'
+	@echo 'make lock     resolve the requirements anew'
+	@echo 'make clean    remove what the others made; ./state stays'
+
+run: $(READY)
+	QIAOD_DAEMON_STATE_DIR=state $(BIN)/qiaod serve --config config/qiaod.toml
+
+demo: $(READY)
+	$(BIN)/qiaod demo
+
+test: $(READY)
+	$(BIN)/pytest -q -n 2
+
+check: $(READY)
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/pytest -q tests/test_architecture.py tests/test_documented.py
+
+bench: $(READY)
+	$(BIN)/python -m bench.run
+
+torture: $(READY)
+	TORTURE=long $(BIN)/pytest -q -m torture --timeout=3600
+
+fmt: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(READY)
+	$(BIN)/python -m tests.documents
+
+lock: $(READY)
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(COMPILE) -o requirements.lock requirements.in
+	$(COMPILE) -o requirements-dev.lock requirements-dev.in
+
+clean:
+	rm -rf $(VENV) .cache build dist qiaod.egg-info .hypothesis .pytest_cache
+	find daemon tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Built once, and again when what it is built from changes. Only locked, hashed packages get in.
+$(READY): requirements-dev.lock setup.cfg pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { \
+		echo 'There is no $(PYTHON). Install Python 3.11 or newer (Debian: apt install python3 python3-venv).'; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V). Name another: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo 'Python comes without venv here. Debian: apt install python3-venv'; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo 'Installing the locked packages into $(VENV) …'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

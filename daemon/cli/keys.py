@@ -1,0 +1,126 @@
+"""`qiaod keys`: API keys, through the running daemon, or straight in the store where none runs."""
+
+import asyncio
+import json
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from daemon.cli.client import Client
+from daemon.cli.options import config_option, json_option, settings_of
+from daemon.clock import SystemClock, rfc3339
+from daemon.errors import NotFound
+from daemon.settings import ROLES, Settings
+
+_ROUTE = "/api/v1/keys"
+_COLUMNS = ("id", "role", "name", "created_at", "expires_at", "last_used_at", "revoked_at")
+
+
+@click.group()
+def keys() -> None:
+    """List, make, rotate and revoke API keys.
+
+    A key's text is shown once, on stdout and alone, so that it can go into a file or a password store:
+
+    \b
+      qiaod keys create n8n --role agent --days 90 > n8n.key
+    """
+
+
+@keys.command(name="list")
+@config_option
+@json_option
+def list_(config: Path | None, as_json: bool) -> None:
+    """Every key: whose it is, what it may, when it was used. Never its secret."""
+    rows = _all(Client.of(settings_of(config).unix_socket))
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    cells = [_COLUMNS, *(tuple(str(row.get(name) or "-") for name in _COLUMNS) for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(_COLUMNS))]
+    for row in cells:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@keys.command()
+@config_option
+@json_option
+@click.argument("name")
+@click.option("--role", type=click.Choice(ROLES), default="viewer", show_default=True, help="What it may do.")
+@click.option("--days", type=click.IntRange(1, 365), help="After how many days it expires. [default: never]")
+@click.option("--offline", is_flag=True, help="Write to the store itself, while no daemon runs.")
+def create(config: Path | None, as_json: bool, name: str, role: str, days: int | None, offline: bool) -> None:
+    """Make a key called NAME (for people: whose it is)."""
+    settings = settings_of(config)
+    expires = None if days is None else SystemClock().now() + timedelta(days=days)
+    if offline:
+        made = asyncio.run(_create_offline(settings, name, role, days))
+    else:
+        body = {"name": name, "role": role, "expires_at": expires and rfc3339(expires)}
+        made = Client.of(settings.unix_socket).call("POST", _ROUTE, body)
+    _show(made, as_json)
+
+
+@keys.command()
+@config_option
+@json_option
+@click.argument("key_id")
+def rotate(config: Path | None, as_json: bool, key_id: str) -> None:
+    """Give the key KEY_ID another secret; the one before stops working at once."""
+    _show(Client.of(settings_of(config).unix_socket).call("POST", f"{_ROUTE}/{key_id}/rotate"), as_json)
+
+
+@keys.command()
+@config_option
+@click.argument("key_id")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def revoke(config: Path | None, key_id: str, yes: bool) -> None:
+    """Stop the key KEY_ID from working, for good."""
+    client = Client.of(settings_of(config).unix_socket)
+    if not yes:
+        click.confirm(f"Revoke {key_id}? Whoever uses it is refused from now on", abort=True, err=True)
+    client.call("DELETE", f"{_ROUTE}/{key_id}")
+    click.echo(f"{key_id} is revoked.", err=True)
+
+
+def _all(client: Client) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        page = client.call("GET", f"{_ROUTE}?limit=500{cursor}")
+        rows += page["data"]
+        if not page["next_cursor"]:
+            return rows
+        cursor = f"&cursor={page['next_cursor']}"
+
+
+def _show(made: Mapping[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(made, ensure_ascii=False))
+        return
+    click.echo(made["key"])
+    until = f", until {made['expires_at']}" if made["expires_at"] else ""
+    click.echo(f"{made['id']} ({made['name']}, {made['role']}{until}). It is not shown again.", err=True)
+
+
+async def _create_offline(settings: Settings, name: str, role: str, days: int | None) -> dict[str, Any]:
+    from daemon.codec import unstructure
+    from daemon.domain.access import Role
+    from daemon.engine.access import Access
+    from daemon.secret import Redactor
+    from daemon.store.database import open_database
+    from daemon.vault import Vault, find_master_key
+
+    if not settings.database.exists():
+        raise NotFound("cli.no_store", path=settings.database)
+    clock = SystemClock()
+    vault = Vault(find_master_key(settings.master_key_file, os.environ, may_create=False).key, Redactor())
+    async with open_database(settings.database, clock) as db:
+        expires = None if days is None else clock.now() + timedelta(days=days)
+        access = Access(db, vault.pepper())
+        key, text = await access.create(name=name, role=Role(role), expires_at=expires, by=f"uid:{os.getuid()}")
+    return {**unstructure(key), "key": text.reveal()}

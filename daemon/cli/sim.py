@@ -1,0 +1,159 @@
+"""`qiaod sim`: the neighbours' simulators as processes, to try the bridge without WeChat and without an AI."""
+
+import asyncio
+import signal
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Protocol
+
+import click
+import uvloop
+
+from daemon.sim.fastgpt import DEMO_APP, DEMO_KEY, FastGptSetup, fastgpt_simulator
+from daemon.sim.fastgpt_ask import App
+from daemon.sim.fastgpt_profiles import PROFILES
+from daemon.sim.fastgpt_script import Script
+from daemon.sim.gewe import DEMO_ACCOUNTS, TOKEN, GeweSetup, gewe_simulator
+from daemon.sim.gewe_callbacks import Knobs
+from daemon.sim.gewe_envelopes import Envelope
+
+GEWE_PORT = 2531  # where a self-hosted GeWe listens
+FASTGPT_PORT = 3000  # where a self-hosted FastGPT listens
+
+
+class Served(Protocol):
+    url: str
+
+
+def _pairs(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    pairs = [value.partition(":") for value in values]
+    wrong = next((left + colon + right for left, colon, right in pairs if not (left and right)), None)
+    if wrong is not None:
+        raise click.BadParameter(f"{wrong!r} is not {parameter.metavar}")
+    return {left: right for left, _, right in pairs}
+
+
+@click.group()
+def sim() -> None:
+    """Simulate a neighbour over real HTTP, with faults on demand.
+
+    The URL is the first line printed; SIGTERM or Ctrl-C ends it. Everything is driven by plain HTTP under /_sim:
+
+    \b
+      curl $URL/_sim/faults                          the faults in force, and the errors it knows by name
+      curl -X POST $URL/_sim/faults -d '{"kind": "drop", "path": "*/postText", "times": 3}'
+                                                     kinds: latency status gateway error drop half reset hang nonsense
+      curl -X DELETE $URL/_sim/faults                no more faults
+      curl "$URL/_sim/ledger?after=0&limit=100"      what it received, and how each request ended
+      curl $URL/_sim/traffic                         in flight now, most ever, how many
+    """
+
+
+@sim.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=GEWE_PORT, show_default=True, help="0 lets the system choose.")
+@click.option("--callback-url", help="Where WeChat's events go, as if set in GeWe's console; the API can set it, too.")
+@click.option(
+    "--account", "accounts", multiple=True, metavar="APPID:WXID", callback=_pairs, help="Online from the start."
+)
+@click.option("--token", "tokens", multiple=True, help=f"Accepted as X-GEWE-TOKEN. [default: {TOKEN}]")
+@click.option("--envelope", type=click.Choice([e.value for e in Envelope]), default="v1", show_default=True)
+@click.option("--auto-login", is_flag=True, help="Each checkLogin brings a login one step further by itself.")
+@click.option("--seed", default=1, show_default=True, help="Of all chance: the same seed, the same run.")
+@click.option("--ledger", type=click.Path(path_type=Path), help="Append each request as JSON lines, flushed at once.")
+def gewe(
+    host: str,
+    port: int,
+    callback_url: str | None,
+    accounts: Mapping[str, str],
+    tokens: tuple[str, ...],
+    envelope: str,
+    auto_login: bool,
+    seed: int,
+    ledger: Path | None,
+) -> None:
+    """A simulated GeWe with a WeChat behind it.
+
+    \b
+      curl -X POST $URL/_sim/wechat/person -d '{"app_id": "APPID", "wxid": "wxid_ann", "text": "你好"}'
+      curl -X POST $URL/_sim/wechat/group  -d '{"app_id": "APPID", "room": "1@chatroom", "wxid": "wxid_ann",
+                                                "text": "@Bot 在吗", "at": ["WXID"]}'
+      curl -X POST $URL/_sim/wechat/owner  -d '{"app_id": "APPID", "to": "wxid_ann", "text": "我来回"}'
+      curl -X POST $URL/_sim/wechat/sample -d '{"app_id": "APPID", "name": "E5"}'
+      curl -X POST $URL/_sim/wechat/drop   -d '{"app_id": "APPID"}'
+      curl "$URL/_sim/wechat/received?to=wxid_ann&number=1&timeout=10"
+      curl -X POST $URL/_sim/accounts -d '{"app_id": "APPID", "action": "scan"}'     scan, confirm, cancel
+      curl -X POST $URL/_sim/accounts -d '{"app_id": "APPID", "false_online": true}' also: silent, needs_code
+      curl -X PUT $URL/_sim/callbacks/knobs -d '{"envelope": "v2a", "copies": 1, "hold_chance": 0.2}'
+      curl "$URL/_sim/callbacks?after=0"             each push: when, status, how long
+    """
+    setup = GeweSetup(
+        accounts=accounts or DEMO_ACCOUNTS,
+        tokens=tokens or (TOKEN,),
+        callback_url=callback_url,
+        knobs=Knobs(envelope=Envelope(envelope)),
+        auto_login=auto_login,
+        seed=seed,
+        ledger_file=ledger,
+    )
+    uvloop.run(_serve(gewe_simulator(setup, host=host, port=port)))
+
+
+@sim.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=FASTGPT_PORT, show_default=True, help="0 lets the system choose.")
+@click.option(
+    "--key", "keys", multiple=True, metavar="KEY:APPID", callback=_pairs, help=f"[default: {DEMO_KEY}:{DEMO_APP.id}]"
+)
+@click.option("--profile", type=click.Choice(list(PROFILES)), default="current", show_default=True)
+@click.option("--answer", default="收到：{question}", show_default=True, help="Also {number}, {app_id}, {chat_id}.")
+@click.option("--delay", default=0.0, show_default=True, help="Seconds before the first word.")
+@click.option("--chunk-delay", default=0.0, show_default=True, help="Seconds before each piece of a stream.")
+@click.option("--requests-per-minute", type=int, help="The team's limit. [default: none]")
+@click.option("--seed", default=1, show_default=True, help="Of all chance: the same seed, the same run.")
+@click.option("--ledger", type=click.Path(path_type=Path), help="Append each request as JSON lines, flushed at once.")
+def fastgpt(
+    host: str,
+    port: int,
+    keys: Mapping[str, str],
+    profile: str,
+    answer: str,
+    delay: float,
+    chunk_delay: float,
+    requests_per_minute: int | None,
+    seed: int,
+    ledger: Path | None,
+) -> None:
+    """A simulated FastGPT: both completions endpoints, plain and streamed, and the reads around them.
+
+    Profiles are versions: legacy (up to 4.14.10), 4.14.7 (details as an object), current (4.16).
+
+    \b
+      curl -X POST $URL/_sim/script -d '{"script": {"answer": "好的", "delay_s": 0.5}}'
+      curl -X POST $URL/_sim/script -d '{"app_id": "…", "times": 1, "script": {"mishap": "error-mid-stream"}}'
+                                                     mishaps: node-failure error-before error-mid-stream no-done cut
+    """
+    bound: dict[str, str | None] = {**keys} or {DEMO_KEY: DEMO_APP.id}
+    setup = FastGptSetup(
+        keys=bound,
+        apps=tuple(App(id=app_id) for app_id in dict.fromkeys(bound.values()) if app_id),
+        profile=profile,
+        script=Script(answer=answer, delay_s=delay, chunk_delay_s=chunk_delay),
+        requests_per_minute=requests_per_minute,
+        seed=seed,
+        ledger_file=ledger,
+    )
+    uvloop.run(_serve(fastgpt_simulator(setup, host=host, port=port)))
+
+
+async def _serve(simulator: AbstractAsyncContextManager[Served]) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        async with simulator as served:
+            click.echo(served.url)
+            await stop.wait()
+    except OSError as error:
+        raise click.ClickException(f"cannot listen there: {error}") from error

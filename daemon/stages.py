@@ -1,0 +1,107 @@
+"""Steps of the start and of the stop that are more than a call: each is entered on the bridge's stack."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+
+import structlog
+
+from daemon.engine.intake import Intake
+from daemon.engine.jobs import Jobs
+from daemon.engine.outbox import LEVELS
+from daemon.engine.timers import Timers
+from daemon.errors import CannotOpen, StoreUnavailable
+from daemon.limits.pace import Pace
+from daemon.net.server.readiness import Readiness
+from daemon.store import levels, meta, sends
+from daemon.store.database import Database
+from daemon.tasks import running
+from daemon.vault import Vault
+
+log = structlog.get_logger()
+
+CHECK_VALUE = "vault.check_value"  # in the table `meta`
+REPLAY_EVERY = timedelta(seconds=1)  # while something is spooled: the store may be well again
+
+
+@asynccontextmanager
+async def fatal(db: Database, hurry: asyncio.Event) -> AsyncIterator[None]:
+    """Leave the block, and the daemon, when the store says that only a new process can help: nothing is waited for."""
+    verdict: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def give_up(reason: str) -> None:
+        if not verdict.done():
+            hurry.set()
+            verdict.set_result(reason)
+
+    async def watch() -> None:
+        raise CannotOpen(await verdict)
+
+    db.on_fatal = give_up
+    async with running(watch(), "store.fatal"):
+        yield
+
+
+async def confirm_key(db: Database, vault: Vault) -> None:
+    """Refuse to start with another master key than the one the secrets were sealed with."""
+    found = await db.read(meta.get, CHECK_VALUE)
+    if found is None:
+        await db.write(meta.put, CHECK_VALUE, vault.check_value())
+    else:
+        vault.confirm(found)
+
+
+async def restore_levels(db: Database, pace: Pace) -> None:
+    pace.restore(await db.read(levels.load, LEVELS))
+
+
+async def put_right(db: Database, intake: Intake) -> None:
+    """What an older process left: sends that nobody knows of, callbacks that were only spooled."""
+    unknown = await db.write(sends.recover)
+    if unknown:
+        log.warning("sends.unknown", count=unknown)
+    await intake.replay()
+
+
+@asynccontextmanager
+async def working(jobs: Jobs, db: Database, *, grace: timedelta, hurry: asyncio.Event) -> AsyncIterator[None]:
+    """Jobs are worked off inside the block. Leaving it lets what runs finish for `grace`, or until `hurry` is set."""
+    db.on_jobs = jobs.wake
+    async with running(jobs.run(), "jobs"):
+        yield
+        stopping = asyncio.create_task(jobs.stop(grace), name="jobs.stop")
+        hurried = asyncio.create_task(hurry.wait(), name="jobs.hurry")
+        await asyncio.wait({stopping, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        hurried.cancel()
+        if not stopping.done():
+            await jobs.stop(timedelta())
+        await stopping
+
+
+@asynccontextmanager
+async def ready(readiness: Readiness) -> AsyncIterator[None]:
+    """Traffic may come inside the block."""
+    readiness.free_of("starting")
+    try:
+        yield
+    finally:
+        readiness.begin_stop()
+
+
+async def replay(intake: Intake, interval: timedelta = REPLAY_EVERY) -> None:
+    """Take in what is spooled as soon as the store takes it, until cancelled."""
+    while True:
+        await asyncio.sleep(interval.total_seconds())
+        if intake.spool.pending():
+            try:
+                await intake.replay()
+            except StoreUnavailable as error:
+                log.info("spool.waiting", code=error.code)
+
+
+def each_second(timers: Timers, look: Callable[[], None]) -> None:
+    """Call `look` now and each second from now on."""
+    look()
+    timers.call_later(1.0, partial(each_second, timers, look))

@@ -1,0 +1,184 @@
+"""The parts of the daemon as the settings want them: each built of values, none started here."""
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from random import Random
+from socket import socket
+
+from daemon.clock import Clock
+from daemon.domain.access import Role
+from daemon.domain.account import ReplyPolicy
+from daemon.engine.accounts import SEND_LANE, Accounts
+from daemon.engine.attempt import Lane
+from daemon.engine.lifecycle import Handler
+from daemon.engine.sends import Sends
+from daemon.engine.turn_steps import LANE as TURN_LANE
+from daemon.engine.turn_steps import Reply
+from daemon.engine.turns import Turns
+from daemon.engine.upkeep import Backups
+from daemon.ids import Ids
+from daemon.limits.bucket import Bucket
+from daemon.limits.keyed import KeyedBuckets
+from daemon.limits.pace import Pace
+from daemon.limits.retry import Retry
+from daemon.net.api import accounts, conversations, core, keys, messages, workflows
+from daemon.net.gewe import callback
+from daemon.net.server import docs
+from daemon.net.server.guard import Limits, Nuisances
+from daemon.net.server.listen import API, HTTP, Listener, Stage, open_tcp, open_unix
+from daemon.net.server.metrics import HttpMetrics
+from daemon.net.server.observe import Surroundings
+from daemon.net.server.problems import Teller
+from daemon.net.server.readiness import Readiness
+from daemon.net.server.routes import Routes
+from daemon.settings import Settings
+from daemon.store.retention import Keep
+
+Sockets = Mapping[str, Sequence[socket]]  # handed over by systemd, by name
+
+TABLES: tuple[Routes, ...] = (
+    core.routes,
+    docs.routes,
+    keys.routes,
+    callback.routes,
+    accounts.routes,
+    messages.routes,
+    conversations.routes,
+    workflows.routes,
+)
+
+MINUTE = timedelta(minutes=1)
+TURNS_AT_ONCE = 200  # conversations with a question under way; most of them wait for one of the pool's seats
+SENDS_AT_ONCE = 200  # accounts sending at the same time: each has one
+TRIGGERS = (50.0, 200.0)  # messages a second that one account may have answered, and its burst: PROMISES T2
+SAMPLES = (0.2, 20.0)  # unreadable bodies a second that are kept as samples, and their burst
+LEASE = timedelta(minutes=20)  # of one attempt: more than the longest call a workflow may take, and its wait for a seat
+
+
+def pace_of(settings: Settings, clock: Clock, random: Random) -> Pace:
+    gewe = settings.gewe
+    overall_burst = max(1, min(gewe.global_per_minute // 10, gewe.global_per_minute - 1))
+    return Pace(
+        KeyedBuckets.per_window(limit=gewe.per_minute, window=MINUTE, burst=gewe.burst, clock=clock),
+        Bucket.per_window(limit=gewe.global_per_minute, window=MINUTE, burst=overall_burst, clock=clock),
+        (gewe.pause_low, gewe.pause_high),
+        clock,
+        random,
+    )
+
+
+def buckets_of(shape: tuple[float, float], clock: Clock) -> KeyedBuckets:
+    rate, burst = shape
+    return KeyedBuckets(rate, burst, clock)
+
+
+def retry_of(settings: Settings, age: timedelta) -> Retry:
+    jobs = settings.jobs
+    return Retry(base=jobs.retry_base, cap=jobs.retry_cap, attempts=jobs.attempts, age=age)
+
+
+def reply_of(settings: Settings) -> Reply:
+    return Reply(most_bytes=settings.gewe.text_bytes, lives=settings.gewe.reply_ttl)
+
+
+def policy_of(settings: Settings) -> ReplyPolicy:
+    """What a new account's policy starts from."""
+    talk = settings.conversation
+    return ReplyPolicy(
+        merge_window=talk.merge_window,
+        merge_most=talk.merge_most,
+        history=talk.history,
+        takeover=talk.takeover,
+        stale_after=talk.stale_after,
+    )
+
+
+def lanes_of(settings: Settings, *, turns: Handler, outbox: Handler) -> tuple[Lane, ...]:
+    """The age of a job's retries is the handler's business: a turn ends by its question's age, a send by its own."""
+    retry = retry_of(settings, settings.fastgpt.answer_age)
+    return (
+        Lane(name=TURN_LANE, handler=turns, concurrency=TURNS_AT_ONCE, retry=retry, timeout=LEASE),
+        Lane(name=SEND_LANE, handler=outbox, concurrency=SENDS_AT_ONCE, retry=retry, timeout=LEASE),
+    )
+
+
+def keep_of(settings: Settings) -> Keep:
+    store = settings.store
+    return Keep(
+        messages=store.keep_messages,
+        jobs=store.keep_jobs,
+        dead_jobs=store.keep_dead_jobs,
+        dedupe=store.keep_dedupe,
+        idempotency=store.keep_idempotency,
+        quarantine=store.keep_quarantine,
+    )
+
+
+def backups_of(settings: Settings) -> Backups:
+    store = settings.store
+    return Backups(
+        directory=settings.backups,
+        every=store.backup_every,
+        hourly=store.backup_hourly,
+        daily=store.backup_daily,
+        weekly=store.backup_weekly,
+    )
+
+
+def roles_of(settings: Settings) -> dict[int, Role]:
+    """Who is who on the Unix socket."""
+    return {uid: Role(role) for uid, role in settings.access.roles(os.geteuid()).items()}
+
+
+def surroundings_of(settings: Settings, clock: Clock, teller: Teller, metrics: HttpMetrics) -> Surroundings:
+    return Surroundings(
+        clock=clock,
+        ids=Ids(clock),
+        teller=teller,
+        metrics=metrics,
+        hosts=settings.http.allowed_hosts,
+        language=settings.daemon.language,
+    )
+
+
+def stage_of(settings: Settings, clock: Clock, teller: Teller, metrics: HttpMetrics, readiness: Readiness) -> Stage:
+    http = settings.http
+    limits = Limits(
+        headers=http.header_timeout,
+        body=http.body_timeout,
+        keep_alive=http.keep_alive,
+        connections=http.connections,
+        per_address=http.per_address,
+    )
+    return Stage(
+        limits=limits,
+        nuisances=Nuisances(clock, metrics),
+        teller=teller,
+        ids=Ids(clock),
+        readiness=readiness,
+        drain=settings.daemon.drain_http,
+    )
+
+
+def listeners_of(settings: Settings, sockets: Sockets) -> list[Listener]:
+    """What systemd holds for us; what it does not, we open."""
+    held = [Listener(name=name, socket=one) for name in (HTTP, API) for one in sockets.get(name, ())]
+    names = {listener.name for listener in held}
+    if HTTP not in names:
+        held.append(open_tcp(*settings.http.address))
+    if API not in names:
+        held.append(open_unix(settings.unix_socket))
+    return held
+
+
+def adopt(pace: Pace, turns: Turns, sends: Sends, accounts: Accounts, settings: Settings) -> None:
+    """Give the running parts what a reload may change."""
+    fresh = pace_of(settings, pace.clock, pace.random)
+    pace.accounts.rate, pace.accounts.burst = fresh.accounts.rate, fresh.accounts.burst
+    pace.overall.rate, pace.overall.burst = fresh.overall.rate, fresh.overall.burst
+    pace.pause = fresh.pause
+    turns.reply = reply_of(settings)
+    turns.retry = retry_of(settings, settings.fastgpt.answer_age)
+    sends.most_bytes, sends.lives = settings.gewe.text_bytes, settings.gewe.send_ttl
+    accounts.default_policy = policy_of(settings)

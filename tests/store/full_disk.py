@@ -1,0 +1,90 @@
+"""Run by test_faults on a file system of 8 MB: `python -m tests.store.full_disk DIRECTORY`."""
+
+import asyncio
+import sqlite3
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+from daemon.clock import SystemClock
+from daemon.errors import StoreUnavailable
+from daemon.store.database import Database, open_database
+from daemon.store.tx import Tx
+
+RESERVE = 1 << 20
+
+
+def put(tx: Tx, number: int) -> None:
+    tx.run("INSERT INTO levels (name, tokens, at_ms) VALUES ($1, 1.0, 1)", f"{number:0500}")
+
+
+async def write_until_refused(db: Database, first: int) -> list[int]:
+    """What was acknowledged."""
+    acknowledged = []
+    for number in range(first, first + 100_000):
+        try:
+            await db.write(put, number)
+        except StoreUnavailable as error:
+            assert error.code == "store.full", error.code
+            return acknowledged
+        acknowledged.append(number)
+    raise AssertionError("a disk of 8 MB has no end")
+
+
+async def fill(db: Database) -> list[int]:
+    """Write until nothing goes any more, also after the WAL has given its room back."""
+    acknowledged = await write_until_refused(db, 0)
+    while True:
+        await asyncio.sleep(1.2)  # more than two looks of the keeper
+        more = await write_until_refused(db, len(acknowledged))
+        if not more:
+            return acknowledged
+        acknowledged += more
+
+
+async def seconds_until_written(db: Database, number: int) -> float:
+    began = time.monotonic()
+    while True:
+        try:
+            await db.write(put, number)
+        except StoreUnavailable:
+            await asyncio.sleep(0.005)
+        else:
+            return time.monotonic() - began
+
+
+async def main(directory: Path) -> None:
+    path, hog = directory / "qiaod.db", directory / "hog"
+    hog.write_bytes(b"x" * (3 << 20))
+    async with open_database(path, SystemClock(), reserve=RESERVE) as db:
+        async with asyncio.timeout(5):
+            while not db.status().reserve_held:
+                await asyncio.sleep(0.01)
+        acknowledged = await fill(db)
+        assert db.status().state == "short", db.status()
+        assert not db.status().reserve_held
+
+        settled = list(range(1_000_000, 1_000_100))
+        for number in settled:
+            await db.settle(put, number)
+        assert await db.read(lambda tx: tx.value("SELECT count(*) FROM levels")) == len(acknowledged) + len(settled)
+        again = await write_until_refused(db, 2_000_000)
+        assert not again, "new work was taken on the room kept for settling"
+
+        hog.unlink()
+        took = await seconds_until_written(db, 3_000_000)
+        assert took < 1, took
+        async with asyncio.timeout(5):
+            while not db.status().reserve_held:
+                await asyncio.sleep(0.01)
+        assert db.status().state == "open"
+    with closing(sqlite3.connect(path)) as after:
+        kept = {int(name) for (name,) in after.execute("SELECT name FROM levels")}
+        assert kept == {*acknowledged, *settled, 3_000_000}
+        assert after.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    print(f"{len(acknowledged)} acknowledged, {len(settled)} settled, back after {took * 1000:.0f} ms")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))

@@ -1,0 +1,68 @@
+"""What can be configured and what can go wrong is written down, and what is written down is true."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from daemon.settings import Settings
+from daemon.settings_read import settings_of
+from daemon.texts import TEXTS
+from tests import codes, documents
+
+TREES = {path: ast.parse(path.read_text("utf-8")) for path in sorted(Path("daemon").rglob("*.py"))}
+ERRORS = codes.errors_in(TREES.values())
+RAISED = sorted({(code, str(path)) for path, tree in TREES.items() for code in codes.codes_in(tree, ERRORS)})
+
+
+@pytest.mark.parametrize("page", documents.PAGES, ids=str)
+def test_the_pages_made_from_the_code_are_up_to_date(page: Path) -> None:
+    assert page.read_text("utf-8") == documents.PAGES[page](), "run: make docs"
+
+
+@pytest.mark.parametrize(("section", "key"), [(s.name, key) for s, key, _ in settings_of(Settings)])
+def test_every_setting_is_documented_with_what_it_is(section: str, key: str) -> None:
+    row = next(line for line in _section(section) if line.startswith(f"| `{key}` |"))
+    assert len(row.split("|")[-2].strip()) > 5
+
+
+def _section(name: str) -> list[str]:
+    page = documents.CONFIGURATION.read_text("utf-8")
+    return page.partition(f"## [{name}]\n")[2].partition("\n## ")[0].splitlines()
+
+
+@pytest.mark.parametrize(("code", "where"), RAISED)
+def test_every_code_that_is_raised_has_its_text_and_its_line(code: str, where: str) -> None:
+    assert code in TEXTS, f"{where} raises {code}, which has no text in daemon/texts.py"
+    assert f"| `{code}` |" in documents.PROBLEMS.read_text("utf-8"), "run: make docs"
+
+
+@pytest.mark.parametrize("code", sorted(TEXTS))
+def test_every_text_exists_in_both_languages_and_names_the_same_facts(code: str) -> None:
+    english, chinese = TEXTS[code]
+    assert english != chinese
+    assert re.search(r"[\u4e00-\u9fff]", chinese)
+    facts = [set(re.findall(r"(?<!\{)\{(\w+)\}", text)) for text in (english, chinese)]
+    assert facts[0] == facts[1]
+
+
+def test_many_codes_are_found_at_all() -> None:
+    assert len(RAISED) > 50
+
+
+def test_a_code_is_found_wherever_an_error_is_made() -> None:
+    tree = ast.parse(
+        """
+class Locked(CannotOpen): pass
+class CannotOpen(QiaodError): pass
+class Other(Exception): pass
+raise Locked("a.locked", pid=1)
+error = errors.CannotOpen("b.cannot" if x else "c.cannot")
+raise Other("not.ours")
+class Stale(QiaodError):
+    def __init__(self, code="d.default", /): super().__init__("e.inner")
+"""
+    )
+    found = set(codes.codes_in(tree, codes.errors_in([tree])))
+    assert found == {"a.locked", "b.cannot", "c.cannot", "d.default", "e.inner"}
