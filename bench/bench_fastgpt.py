@@ -1,6 +1,7 @@
 """What the daemon's pool and client add to an answer of 50 ms, 10 in flight, against the same simulator asked straight.
 
-Straight means: the same request over kept connections, its answer read to the end and not looked at.
+Straight means: the same request over kept connections, its answer read to the end and not looked at. The chats begin
+spread over one answer's time, as callers do who do not know of each other: all at once, each would wait for the others.
 """
 
 import asyncio
@@ -27,8 +28,9 @@ from daemon.sim.fastgpt import DEMO_APP, DEMO_KEY, FastGptSetup, fastgpt_simulat
 from daemon.sim.fastgpt_script import Script
 
 IN_FLIGHT = 10
+ANSWER_S = 0.05
 EACH = 20  # answers, one after the other, in each of the chats: 200 a run, so that p99 is not the slowest
-ANSWER = Script(answer="您好，未穿过的鞋可以在三十天内退货。", delay_s=0.05)
+ANSWER = Script(answer="您好，未穿过的鞋可以在三十天内退货。", delay_s=ANSWER_S)
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 WORKFLOW = Workflow(
     id="bench",
@@ -93,7 +95,8 @@ async def _load(ask: Ask, name: str) -> list[float]:
     """How long each answer took, in ms: `IN_FLIGHT` chats side by side."""
     took: list[float] = []
 
-    async def chat(conversation: str) -> None:
+    async def chat(conversation: str, begins: float) -> None:
+        await asyncio.sleep(begins)
         for turn in range(EACH):
             question = Question(
                 turn_id=f"{conversation}-{turn}",
@@ -107,7 +110,7 @@ async def _load(ask: Ask, name: str) -> list[float]:
 
     async with asyncio.TaskGroup() as group:
         for lane in range(IN_FLIGHT):
-            group.create_task(chat(f"{name}-{lane}"))
+            group.create_task(chat(f"{name}-{lane}", lane * ANSWER_S / IN_FLIGHT))
     return took
 
 

@@ -81,6 +81,14 @@ def structure(document: Any, shape: type[T], *, foreign: bool = False) -> T:
         raise Invalid(problems=[Problem("", str(error))]) from error
 
 
+def recall(raw: bytes | str, shape: type[T]) -> T:
+    """Read what we wrote ourselves, perhaps an older program of ours. What does not fit is our fault, not a caller's."""
+    try:
+        return decode(raw, shape, foreign=True)
+    except Invalid as error:
+        raise ValueError(f"stored {shape} does not fit: {error}") from error
+
+
 def unstructure(value: object) -> Any:
     """`value` as plain JSON types; a Secret shows only its hint."""
     return _ours.unstructure(value)

@@ -21,7 +21,7 @@ from daemon import log as logging
 from daemon.clock import Clock, SystemClock
 from daemon.errors import QiaodError
 from daemon.exits import OK, exit_code, leaves
-from daemon.secret import Redactor
+from daemon.secret import Redactor, Secret
 from daemon.settings import Settings, changed, reloaded
 from daemon.settings_read import BadSettings
 from daemon.systemd import Notifier, take_sockets, watchdog_every
@@ -41,6 +41,10 @@ class Bridge(Protocol):
     @property
     def url(self) -> str:
         """Where the API is."""
+
+    @property
+    def first_key(self) -> Secret | None:
+        """Of the very first start: to be shown, once."""
 
     async def probe(self) -> None:
         """Returns, or raises one of our errors, once the store answered."""
@@ -182,6 +186,7 @@ def run(
     sockets = take_sockets(environ, os.getpid())
 
     async def live() -> None:
+        settings.daemon.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         master = find_master_key(settings.master_key_file, environ, may_create=not settings.database.exists())
         process = Process(settings, load_again, relog, notifier, clock, watchdog_every(environ, os.getpid()), ready)
         process.take(asyncio.get_running_loop())

@@ -21,10 +21,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The daemon refused: {detail}",
         "守护进程拒绝了请求：{detail}",
     ),
-    "cli.daemon_running": (
-        "A daemon is running on this state directory ({path}). Stop it first, or leave out --offline.",
-        "该状态目录上有守护进程正在运行（{path}）。请先停止它，或去掉 --offline。",
-    ),
     "cli.no_daemon": (
         "No daemon answers on {path} ({reason}). Start it with `qiaod serve`, or see `systemctl status qiaod`.",
         "{path} 上没有守护进程响应（{reason}）。请用 `qiaod serve` 启动，或查看 `systemctl status qiaod`。",

@@ -24,7 +24,6 @@ from daemon.limits.pace import Pace
 from daemon.limits.retry import Retry
 from daemon.net.api import accounts, conversations, core, keys, messages, workflows
 from daemon.net.gewe import callback
-from daemon.net.server import docs
 from daemon.net.server.guard import Limits, Nuisances
 from daemon.net.server.listen import API, HTTP, Listener, Stage, open_tcp, open_unix
 from daemon.net.server.metrics import HttpMetrics
@@ -39,7 +38,6 @@ Sockets = Mapping[str, Sequence[socket]]  # handed over by systemd, by name
 
 TABLES: tuple[Routes, ...] = (
     core.routes,
-    docs.routes,
     keys.routes,
     callback.routes,
     accounts.routes,

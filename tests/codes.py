@@ -25,13 +25,20 @@ def codes_in(tree: ast.AST, errors: set[str]) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and node.args and _name(node.func) in errors:
             yield from _texts(node.args[0])
-        elif isinstance(node, ast.Call) and _is_super(node.func) and node.args:
+        elif isinstance(node, ast.ClassDef) and node.name in errors:
+            yield from _own(node)
+
+
+def _own(error: ast.ClassDef) -> Iterator[str]:
+    """What a class of errors says by itself: `code="…"` and `super().__init__("…")`."""
+    for node in ast.walk(error):
+        if isinstance(node, ast.Call) and node.args and _is_super(node.func):
             yield from _texts(node.args[0])
-        elif isinstance(node, ast.arguments):
-            named = [*node.posonlyargs, *node.args][-len(node.defaults) :] if node.defaults else []
-            for argument, default in zip(named, node.defaults, strict=True):
-                if argument.arg == "code":
-                    yield from _texts(default)
+        elif isinstance(node, ast.arguments) and node.defaults:
+            named = [*node.posonlyargs, *node.args][-len(node.defaults) :]
+            codes = (default for name, default in zip(named, node.defaults, strict=True) if name.arg == "code")
+            for default in codes:
+                yield from _texts(default)
 
 
 def _texts(node: ast.AST) -> Iterator[str]:

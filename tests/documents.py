@@ -25,7 +25,7 @@ separated by commas there, tables written as `name=text,name=text`. Unknown keys
 Settings marked "reload" are taken over by `systemctl reload qiaod` (SIGHUP); the log says what was taken over and what
 waits for a restart. A file with a mistake is refused as a whole, and the daemon keeps what it has.
 
-What operators change while the daemon runs (accounts, workflows, keys, …) is not here but in the store, through the API.
+What operators change while the daemon runs (accounts, workflows, keys, …) is in the store instead, through the API.
 
 ## Secrets
 
@@ -36,8 +36,8 @@ key. The master key is 32 bytes, in hexadecimal or base64 (`openssl rand -hex 32
 2. the file `daemon.master_key_file`, which only the daemon's user may read (mode 0400),
 3. the variable `QIAOD_MASTER_KEY`, for development: it is removed from the environment once read, and warned about.
 
-Where there is none and no store either, the first start makes the file. Where there is a store, its key must be given: a
-wrong or missing one ends with 78 and names the key that is wanted.
+Where there is none and no store either, the first start makes the file. Where there is a store, its key must be given:
+a wrong or missing one ends with 78, and a wrong one names the key that is wanted.
 """
 
 _PROBLEMS = """\

@@ -13,7 +13,8 @@ from tests import codes, documents
 
 TREES = {path: ast.parse(path.read_text("utf-8")) for path in sorted(Path("daemon").rglob("*.py"))}
 ERRORS = codes.errors_in(TREES.values())
-RAISED = sorted({(code, str(path)) for path, tree in TREES.items() for code in codes.codes_in(tree, ERRORS)})
+OURS = {path: tree for path, tree in TREES.items() if "sim" not in path.parts}  # the simulators speak as others do
+RAISED = sorted({(code, str(path)) for path, tree in OURS.items() for code in codes.codes_in(tree, ERRORS)})
 
 
 @pytest.mark.parametrize("page", documents.PAGES, ids=str)

@@ -33,6 +33,7 @@ class Bridge:
     """Stands where the daemon would: tells what happened to it."""
 
     url: str = "http://127.0.0.1:0"
+    first_key: None = None
     applied: list[Settings] = field(factory=list)
     closed_in_a_hurry: bool | None = None
 

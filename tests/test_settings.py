@@ -115,7 +115,7 @@ def test_a_mistake_names_file_line_key_and_way_out_in_both_languages(tmp_path: P
     ("content", "code"),
     [
         ("[gewe]\nper_minute = true", "settings.want_integer"),
-        ("[gewe]\nper_minute = 41", "settings.out_of_range"),
+        ("[gewe]\nper_minute = 0", "settings.out_of_range"),
         ("[gewe]\npause_low_seconds = 9", "settings.above"),
         ("[gewe]\ntimeout_seconds = nan", "settings.out_of_range"),
         ("[gewe]\ntimeout_seconds = '3s'", "settings.want_number"),

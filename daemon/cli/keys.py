@@ -112,6 +112,7 @@ async def _create_offline(settings: Settings, name: str, role: str, days: int | 
     from daemon.domain.access import Role
     from daemon.engine.access import Access
     from daemon.secret import Redactor
+    from daemon.stages import confirm_key
     from daemon.store.database import open_database
     from daemon.vault import Vault, find_master_key
 
@@ -119,7 +120,8 @@ async def _create_offline(settings: Settings, name: str, role: str, days: int | 
         raise NotFound("cli.no_store", path=settings.database)
     clock = SystemClock()
     vault = Vault(find_master_key(settings.master_key_file, os.environ, may_create=False).key, Redactor())
-    async with open_database(settings.database, clock) as db:
+    async with open_database(settings.database, clock, backups=settings.backups) as db:
+        await confirm_key(db, vault)
         expires = None if days is None else clock.now() + timedelta(days=days)
         access = Access(db, vault.pepper())
         key, text = await access.create(name=name, role=Role(role), expires_at=expires, by=f"uid:{os.getuid()}")

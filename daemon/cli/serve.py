@@ -8,7 +8,8 @@ import click
 
 from daemon import __version__
 from daemon.cli.options import config_option, file_of
-from daemon.settings import load
+from daemon.secret import Secret
+from daemon.settings import Settings, load
 
 
 @click.command()
@@ -30,8 +31,20 @@ def serve(config: Path | None) -> None:
 
     def ready(bridge: Bridge) -> None:
         if sys.stdout.isatty():
-            click.echo(f"qiaod {__version__} on {bridge.url} and {settings.unix_socket}")
-            click.echo(f"  settings  {path or 'defaults'}\n  state     {settings.daemon.state_dir}")
-            click.echo("  a key     qiaod keys create NAME --role admin\n  stop      Ctrl-C")
+            click.echo(welcome(bridge.url, settings, path, bridge.first_key))
 
     sys.exit(run(settings, lambda: load(path, os.environ), open_bridge, os.environ, ready))
+
+
+def welcome(url: str, settings: Settings, path: Path | None, first_key: Secret | None) -> str:
+    """What a person at the terminal wants to know first."""
+    facts = {
+        "API": f"{url}  (reference: {url}/docs)",
+        "local API": settings.unix_socket,
+        "settings": path or "defaults",
+        "state": settings.daemon.state_dir,
+        "first key": first_key and f"{first_key.reveal()}  (admin; not shown again)",
+        "another": "qiaod keys create NAME --role viewer",
+        "stop": "Ctrl-C",
+    }
+    return "\n".join([f"qiaod {__version__}", *(f"  {name:<10} {fact}" for name, fact in facts.items() if fact)])

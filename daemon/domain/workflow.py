@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field, frozen, resolve_types
 
 from daemon.secret import Secret
 
@@ -81,6 +81,9 @@ class Node:
     input: Any = None
     output: Any = None
     children: tuple["Node", ...] = ()
+
+
+resolve_types(Node)  # it names itself
 
 
 @frozen(kw_only=True)

@@ -190,13 +190,12 @@ class Jobs:
         task = asyncio.current_task()
         assert task is not None
         try:
-            outcome = await attempt.run(self._timers)
+            await self._end(attempt, await attempt.run(self._timers))
+        finally:
             line.busy -= 1
+            del self._attempts[attempt.job.id], self._tasks[task]
             if line.stirred:
                 self._changed.set()
-            await self._end(attempt, outcome)
-        finally:
-            del self._attempts[attempt.job.id], self._tasks[task]
 
     async def _end(self, attempt: Attempt, outcome: Outcome) -> None:
         """Write the outcome. Where its own work fails, that is how the attempt failed."""

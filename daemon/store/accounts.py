@@ -6,7 +6,7 @@ from datetime import datetime
 from attrs import evolve, frozen
 
 from daemon.clock import from_ms, to_ms
-from daemon.codec import decode, encode_text
+from daemon.codec import encode_text, recall
 from daemon.domain.account import Account, AccountState, Product, ReplyPolicy
 from daemon.domain.message import AccountId, AppId, Wxid
 from daemon.store.tx import Tx
@@ -141,7 +141,7 @@ def _account(row: sqlite3.Row, vault: Vault) -> Account:
         state=AccountState(row["state"]),
         state_reason=row["state_reason"],
         workflow_id=row["workflow_id"],
-        policy=decode(row["policy"], ReplyPolicy, foreign=True),  # an older program may have written fewer fields
+        policy=recall(row["policy"], ReplyPolicy),
         created_at=from_ms(row["created_ms"]),
         updated_at=from_ms(row["updated_ms"]),
         version=row["version"],

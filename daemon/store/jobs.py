@@ -85,11 +85,11 @@ def settle(tx: Tx, job: Job) -> None:
 
     An end is none where the job is to be run once more; else the next of its line is the head.
     """
-    row = tx.one(
+    ends = job.state is not JobState.READY
+    changed = tx.run(
         """
         UPDATE jobs SET state = $4, attempts = $5, due_ms = $6, ended_ms = $7, last_error = $8
-         WHERE id = $1 AND state = 'running' AND epoch = $2 AND started_ms = $3
-        RETURNING rerun
+         WHERE id = $1 AND state = 'running' AND epoch = $2 AND started_ms = $3 AND (rerun = 0 OR $9)
         """,
         job.id,
         job.epoch,
@@ -99,15 +99,14 @@ def settle(tx: Tx, job: Job) -> None:
         to_ms(job.due_at),
         None if job.ended_at is None else to_ms(job.ended_at),
         job.last_error,
+        not ends or job.state is JobState.CANCELLED,
     )
-    if row is None:
-        raise Stale
-    if job.state is JobState.READY:
-        tx.lanes.add(job.lane)
-        return
-    if row["rerun"] and job.state is not JobState.CANCELLED:
+    if not changed:
         _run_again(tx, job)
-    promote(tx, job.lane, job.key)
+    if ends:
+        promote(tx, job.lane, job.key)
+    else:
+        tx.lanes.add(job.lane)
 
 
 def recover(tx: Tx) -> Recovered:
@@ -252,17 +251,20 @@ def _merge(tx: Tx, new: NewJob, twin: sqlite3.Row, due_ms: int) -> None:
 
 
 def _run_again(tx: Tx, job: Job) -> None:
-    """A fresh run of the job that just ended, behind what was added to its line meanwhile."""
-    place = line_end(tx, job.lane, job.key)  # before it is open again itself
-    tx.run(
+    """A fresh run of the job, behind what was added to its line meanwhile. Stale where nothing asked for one."""
+    changed = tx.run(
         """
-        UPDATE jobs SET state = 'ready', blocked = $2, attempts = 0, interrupted = 0, due_ms = rerun_due_ms,
-                        created_ms = CASE WHEN rerun_due_ms > $3 THEN rerun_due_ms ELSE $3 END, rerun = 0,
-                        ended_ms = NULL
-         WHERE id = $1
+        UPDATE jobs SET state = 'ready', blocked = $4, attempts = 0, interrupted = 0, due_ms = rerun_due_ms, rerun = 0,
+                        created_ms = CASE WHEN rerun_due_ms > $5 THEN rerun_due_ms ELSE $5 END, last_error = $6
+         WHERE id = $1 AND state = 'running' AND epoch = $2 AND started_ms = $3 AND rerun = 1
         """,
         job.id,
-        place,
+        job.epoch,
+        None if job.started_at is None else to_ms(job.started_at),
+        line_end(tx, job.lane, job.key),
         tx.now_ms,
+        job.last_error,
     )
+    if not changed:
+        raise Stale
     tx.lanes.add(job.lane)

@@ -6,7 +6,7 @@ from datetime import datetime
 from attrs import frozen
 
 from daemon.clock import from_ms, to_ms
-from daemon.codec import encode_text, parse, structure
+from daemon.codec import encode_text, recall
 from daemon.domain.conversation import Author
 from daemon.domain.message import AccountId, ConversationId
 from daemon.domain.turn import Turn, TurnState
@@ -147,7 +147,7 @@ def _turn(row: sqlite3.Row) -> Turn:
         answer=row["answer"],
         error=row["error"],
         detail=row["detail"],
-        nodes=structure(parse(row["nodes"]), tuple[Node, ...], foreign=True),
+        nodes=recall(row["nodes"], tuple[Node, ...]),
         usage=Usage(
             input_tokens=row["input_tokens"],
             output_tokens=row["output_tokens"],

@@ -13,6 +13,7 @@ from daemon.store.database import Database, open_database
 from daemon.store.tx import Tx
 
 RESERVE = 1 << 20
+EVERY = 0.05
 
 
 def put(tx: Tx, number: int) -> None:
@@ -36,7 +37,7 @@ async def fill(db: Database) -> list[int]:
     """Write until nothing goes any more, also after the WAL has given its room back."""
     acknowledged = await write_until_refused(db, 0)
     while True:
-        await asyncio.sleep(1.2)  # more than two looks of the keeper
+        await asyncio.sleep(3 * EVERY)  # for the keeper to look
         more = await write_until_refused(db, len(acknowledged))
         if not more:
             return acknowledged
@@ -57,7 +58,7 @@ async def seconds_until_written(db: Database, number: int) -> float:
 async def main(directory: Path) -> None:
     path, hog = directory / "qiaod.db", directory / "hog"
     hog.write_bytes(b"x" * (3 << 20))
-    async with open_database(path, SystemClock(), reserve=RESERVE) as db:
+    async with open_database(path, SystemClock(), reserve=RESERVE, every=EVERY) as db:
         async with asyncio.timeout(5):
             while not db.status().reserve_held:
                 await asyncio.sleep(0.01)

@@ -41,6 +41,8 @@ def amount(value: object) -> Decimal:
 
 
 def whole(value: object) -> int:
+    if type(value) is int:
+        return min(max(value, 0), MOST_NUMBER)
     return int(amount(value))
 
 

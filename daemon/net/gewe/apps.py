@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from xml.etree.ElementTree import Element
 
-from daemon.domain.content import (
-    Announcement,
+from daemon.domain.content import Announcement
+from daemon.domain.shared import (
     AppMessage,
     ChatRecord,
     File,

@@ -7,8 +7,8 @@ from aiohttp import web
 
 from daemon import __version__
 from daemon.codec import encode
+from daemon.net.server import docs
 from daemon.net.server.auth import Door
-from daemon.net.server.docs import DOCUMENT
 from daemon.net.server.endpoint import Endpoint
 from daemon.net.server.idempotency import Replays
 from daemon.net.server.observe import Surroundings, add_headers
@@ -29,15 +29,15 @@ def build(
     for key, service in services.items():
         app[key] = service
     schemas, routes = Schemas(), in_order(tables)
-    app[DOCUMENT] = encode(document(routes, version=__version__))
+    app[docs.DOCUMENT] = encode(document(routes, version=__version__))
     for route in routes:
         _add(app, route, Endpoint(route, door, replays, schemas))
     return app
 
 
 def in_order(tables: Iterable[Routes]) -> list[Route]:
-    """Fixed segments before named ones: `/keys/mine` is found before `/keys/{id}`, whatever was declared first."""
-    routes = [route for table in tables for route in table.routes]
+    """With the documents. Fixed segments before named ones: `/keys/mine` is found before `/keys/{key_id}`."""
+    routes = [route for table in (docs.routes, *tables) for route in table.routes]
     seen: set[tuple[str, str]] = set()
     for route in routes:
         if (route.method, route.path) in seen:

@@ -11,7 +11,7 @@ from daemon.domain.access import Role
 from daemon.net.server.call import DEFAULT_LIMIT, MOST_LIMIT
 from daemon.net.server.problems import MEDIA_TYPE
 from daemon.net.server.routes import Open, Route
-from daemon.net.server.schema import Schema, Schemas
+from daemon.net.server.schema import Schema, Schemas, plain
 from daemon.net.server.signature import Parameter
 
 _PATTERN_OF_PLACE = re.compile(r"{(\w+):[^}]+}")
@@ -100,7 +100,7 @@ def _parameter(parameter: Parameter, place: str, schemas: Schemas) -> dict[str, 
     if not parameter.required:
         schema = next((part for part in schema.get("anyOf", ()) if part != {"type": "null"}), schema)
         if parameter.default is not None:
-            schema = {**schema, "default": parameter.default}
+            schema = {**schema, "default": plain(parameter.default)}
     return {"name": parameter.name, "in": place, "required": parameter.required, "schema": schema}
 
 

@@ -9,6 +9,7 @@ from attrs import frozen
 from daemon.clock import Clock
 from daemon.domain.access import Role
 from daemon.errors import RateLimited
+from daemon.limits.bucket import GRAIN
 from daemon.limits.keyed import KeyedBuckets
 
 STRANGERS = "address"  # calls with no key or a wrong one, by address
@@ -44,7 +45,7 @@ class RateLimits:
     def headers(self, name: str, key: str) -> dict[str, str]:
         table = self.tables[name]
         window = math.ceil(table.burst / table.rate)
-        left = max(0, math.floor(table.level(key)))
+        left = max(0, math.floor(table.level(key) + GRAIN))
         wait: timedelta = table.wait_for(key, min(left + 1, table.burst))
         return {
             "RateLimit-Policy": f'"{name}";q={int(table.burst)};w={window}',

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import attrs
 from attrs import define, field
 
-from daemon.codec import unstructure
+from daemon.codec import encode, parse
 from daemon.net.server.constraints import SAFE_INTEGER, Length, Note, Pattern, Range
 from daemon.secret import Secret
 
@@ -147,8 +147,15 @@ def _default(attribute: "attrs.Attribute[Any]") -> Schema:
     if made is attrs.NOTHING:
         return {}
     if hasattr(made, "takes_self"):  # an attrs.Factory, which is no type to mypy
-        return {} if made.takes_self else {"default": unstructure(made.factory())}
-    return {"default": unstructure(made)}
+        if made.takes_self:
+            return {}
+        made = made.factory()
+    return {"default": plain(made)}
+
+
+def plain(value: Any) -> Any:
+    """As it would be in JSON."""
+    return parse(encode(value))
 
 
 def _keywords(note: Any, schema: Schema) -> Schema:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from aioresponses import aioresponses
 from attrs import define, field
 
 from daemon.domain.account import Product
@@ -122,6 +123,18 @@ async def test_what_was_accepted_is_accepted_however_its_ids_are_written(
 )
 def test_an_address_may_have_its_prefix_or_not(written: str, product: Product, expected: str) -> None:
     assert base_url(account(written, product)) == expected
+
+
+async def test_the_hosted_service_is_called_by_its_own_name_and_not_followed_elsewhere(
+    gewe: GeweClient, web: aioresponses
+) -> None:
+    address = "https://api.geweapi.com/gewe/v2/api/message/postText"
+    web.post(address, status=302, headers={"Location": "https://elsewhere.example/"})
+
+    with pytest.raises(RemoteRefused):
+        await gewe.send_text(account("https://api.geweapi.com"), HELLO)
+
+    assert [str(url) for _, url in web.requests] == [address]
 
 
 @pytest.mark.parametrize(

@@ -4,33 +4,35 @@ from html import escape
 import pytest
 
 from daemon.domain.content import (
-    AppMessage,
     Call,
-    ChatRecord,
     Content,
     Emoji,
-    File,
-    FileAnnounced,
-    FinderVideo,
     FriendRequest,
     GroupNotice,
     Image,
     JoinApplication,
-    Link,
-    MiniProgram,
     NameCard,
     Noise,
     Pat,
     Person,
-    Quote,
-    RecordLine,
     Revoke,
     Slot,
-    Transfer,
     Unknown,
     Voice,
 )
 from daemon.domain.message import Message, Origin
+from daemon.domain.shared import (
+    AppMessage,
+    ChatRecord,
+    File,
+    FileAnnounced,
+    FinderVideo,
+    Link,
+    MiniProgram,
+    Quote,
+    RecordLine,
+    Transfer,
+)
 from daemon.net.gewe.wire import read
 from tests.net.gewe.samples import BOT, FRIEND, MEMBER, NEWCOMER, ROOM, raw, sample, text_from, xml_of
 

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from daemon.domain.account import AccountSignal, Signal
 from daemon.domain.callback import Callback, ControlPacket, Unrecognised
@@ -167,6 +168,65 @@ def test_a_v2_message_from_a_room_that_is_not_named_is_never_taken_for_a_private
 
     assert isinstance(found, Unrecognised)
     assert (found.app_id, found.what) == (APP, "TEXT in a room without its id")
+
+
+V2_NAMES = {
+    "e01_private_text": "TEXT",
+    "e03_self_private_text": "text",
+    "e04_self_group_text": "TEXT",
+    "e05_image": "IMAGE",
+    "e06_group_image": "IMAGE",
+    "e07_voice": "VOICE",
+    "e08_video": "VIDEO",
+    "e09_emoji": "EMOJI",
+    "e10_link": "LINK",
+    "e11a_file_announced": "APP_MSG",
+    "e11b_file": "FILE",
+    "e12_quote": "QUOTE",
+    "e13_mini_program": "MINI_PROGRAM",
+    "e14_location": "LOCATION",
+    "e15_transfer": "TRANSFER",
+    "e16_red_packet": "RED_PACKET",
+    "e17_name_card": "CARD",
+    "e18_friend_request": "FRIEND_VERIFY",
+    "e19_revoke": "REVOKE_MSG",
+    "e20_group_revoke": "REVOKE_MSG",
+    "e21_pat": "PAT_MSG",
+    "e22_member_joined": "SYSTEM",
+    "e23_plain_notice": "REMOVE_FROM_GROUP",
+    "e24_group_invitation": "APPMSG",
+    "e25_status_sync": "UNKNOWN",
+}
+
+
+@pytest.mark.parametrize("name", V2_NAMES)
+def test_each_kind_says_in_v2_what_it_says_in_v1(name: str) -> None:
+    body = sample(name)
+    data = body["Data"]
+    flat = {
+        "appid": body["Appid"],
+        "wxid": body["Wxid"],
+        "msgType": V2_NAMES[name],
+        "content": data["Content"]["string"],
+        "fromUser": data["FromUserName"]["string"],
+        "toUser": data["ToUserName"]["string"],
+        "msgId": data["MsgId"],
+        "newMsgId": data["NewMsgId"],
+        "createTime": data["CreateTime"] * 1000,
+        "pushContent": data.get("PushContent", ""),
+    }
+
+    assert evolve(message(flat), sequence=data["MsgSeq"]) == message(body)
+
+
+def test_a_pat_that_is_none_is_kept_and_not_answered() -> None:
+    found = message(v2(msgType="PAT_MSG", content="<config><x/></config>"))
+
+    assert (found.origin, found.content.kind) == (Origin.SYSTEM, "notice")
+
+
+def test_a_list_of_mentions_in_v2_is_read_where_there_is_one() -> None:
+    assert message(v2(pushContent=None, atUserList=[BOT, FRIEND])).mentions == {BOT, FRIEND}
 
 
 def test_v1_and_v2_of_one_message_are_one_message() -> None:

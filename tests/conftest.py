@@ -1,0 +1,24 @@
+"""What every test may ask for."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse
+from aioresponses import aioresponses
+
+
+class UnsentResponse(ClientResponse):
+    """aioresponses 0.7 makes responses without the writer of their request, which aiohttp 3.14 asks for."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"stream_writer": SimpleNamespace(output_size=0), **kwargs})
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses]:
+    """Stands for the whole internet: for addresses that no loopback server can have."""
+    monkeypatch.setattr("aioresponses.core.ClientResponse", UnsentResponse)
+    with aioresponses() as mocked:
+        yield mocked
