@@ -1,13 +1,17 @@
 """What several subcommands take: which settings to read, and in which form to answer."""
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from daemon.settings import Settings, load
+from daemon import log
+from daemon.clock import SystemClock
+from daemon.secret import Redactor
+from daemon.settings import Log, Settings, load
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,4 +42,6 @@ def file_of(config: Path | None, environ: Mapping[str, str]) -> Path | None:
 
 
 def settings_of(config: Path | None) -> Settings:
+    """Also sends what the daemon's own parts log to stderr, from warnings up: stdout is for the answer."""
+    log.configure(Log(level="warning"), Redactor(), log.Floods(SystemClock()), stream=sys.stderr, environ={})
     return load(file_of(config, os.environ), os.environ)

@@ -15,7 +15,7 @@ import structlog
 from attrs import define, field
 
 from daemon.clock import Clock, from_ms
-from daemon.domain.job import Job, JobId, JobState
+from daemon.domain.job import Job, JobId
 from daemon.engine.attempt import Attempt, Lane, crash, failure
 from daemon.engine.lifecycle import (
     Cancelled,
@@ -191,6 +191,8 @@ class Jobs:
         assert task is not None
         try:
             await self._end(attempt, await attempt.run(self._timers))
+        except Exception:
+            log.exception("job.abandoned", job=attempt.job.id, lane=attempt.job.lane)  # the next start takes it up
         finally:
             line.busy -= 1
             del self._attempts[attempt.job.id], self._tasks[task]
@@ -203,10 +205,10 @@ class Jobs:
         try:
             await self._write(attempt, outcome)
         except Stale as error:
-            if await self._db.read(is_ours, job):  # it was the work that came too late
-                await self._write(attempt, crash(error))
-            else:
-                log.warning("job.stale", job=job.id, lane=job.lane)
+            try:
+                await self._write(attempt, crash(error))  # it may be the work alone that came too late
+            except Stale:
+                log.warning("job.stale", job=job.id, lane=job.lane)  # somebody else's by now: nothing of it is kept
         except Exception as error:
             log.exception("job.work_failed", job=job.id, lane=job.lane)
             await self._write(attempt, failure(error) if isinstance(error, QiaodError) else crash(error))
@@ -254,11 +256,3 @@ def end(tx: Tx, settled: Job, outcome: Outcome) -> None:
         outcome.work(tx)
     for follow_up in outcome.follow_ups if isinstance(outcome, Done) else ():
         jobs.add(tx, follow_up)
-
-
-def is_ours(tx: Tx, job: Job) -> bool:
-    """Whether the row still is in this very attempt."""
-    now = job_desk.get(tx, job.id)
-    return (
-        now is not None and now.state is JobState.RUNNING and (now.epoch, now.started_at) == (job.epoch, job.started_at)
-    )

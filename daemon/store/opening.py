@@ -1,6 +1,7 @@
 """Before the daemon may use its file: whose it is, whether it is whole, which schema it has, and its new epoch."""
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from daemon.ids import Ids
 from daemon.store import backup, connect, meta
 from daemon.store.faults import Fault, fault_of
 from daemon.store.identity import Identity, own
-from daemon.store.migrate import latest, migrate, version
+from daemon.store.migrate import Step, migrate, missing, steps
 from daemon.store.tx import Tx
 
 log = structlog.get_logger()
@@ -71,8 +72,9 @@ def _begin(path: Path, backups: Path, clock: Clock) -> Opened:
     try:
         with closing(connect.for_writing(path)) as db:
             tx = Tx(db, Ids(clock), clock.now())
-            _check(tx, path)
-            _migrate(db, backups)
+            known = steps()
+            _check(tx, path, known)
+            upgrade(db, backups, known)
             db.execute("BEGIN IMMEDIATE")
             opened = Opened(meta.next_epoch(tx), meta.greatest_id(tx), Identity.of(path))
             db.execute("COMMIT")
@@ -82,25 +84,26 @@ def _begin(path: Path, backups: Path, clock: Clock) -> Opened:
         raise kind("store.cannot_open", path=path, reason=str(error)) from error
 
 
-def _check(tx: Tx, path: Path) -> None:
+def _check(tx: Tx, path: Path, known: Sequence[Step]) -> None:
     """A file that was not closed is looked at first: 0.15 s for 200 MB. One that was found damaged, thoroughly."""
-    suspect = marked(path)
-    if version(tx.connection) == 0 or (meta.closed_cleanly(tx) and not suspect):
+    suspect, (version, _) = marked(path), missing(tx.connection, known)
+    if version == 0 or (meta.closed_cleanly(tx) and not suspect):
         return
     if found := connect.problems(tx.connection, thorough=suspect):
         raise Damaged("store.cannot_open", path=path, reason="; ".join(found))
     (path.parent / MARK).unlink(missing_ok=True)
 
 
-def _migrate(db: sqlite3.Connection, backups: Path) -> None:
-    before = version(db)
-    if 0 < before < latest():
+def upgrade(db: sqlite3.Connection, backups: Path, known: Sequence[Step]) -> None:
+    """Migrate, after a copy of what was there."""
+    before, lacking = missing(db, known)
+    if before and lacking:
         backups.mkdir(mode=0o700, parents=True, exist_ok=True)
-        kept = backups / f"before-schema-{latest()}.db"
+        kept = backups / f"before-schema-{known[-1][0]}.db"
         kept.unlink(missing_ok=True)
         backup.copy(db, kept)
         backup.sync(backups)
         log.info("store.copied", path=str(kept), schema=before)
-    if before < latest():
-        migrate(db)
-        log.info("store.migrated", before=before, after=latest())
+    if lacking:
+        _, after = migrate(db, known)
+        log.info("store.migrated", before=before, after=after)

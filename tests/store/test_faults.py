@@ -129,7 +129,9 @@ async def test_a_rotten_page_freezes_the_store_and_the_next_start_restores_the_b
     async with store(tmp_path) as db:
         await db.write(put, "a")
         await asyncio.to_thread(backup.make, path, tmp_path / "backups", SystemClock())
-        await db.write(lambda tx: tx.many("INSERT INTO levels VALUES ($1, 1.0, 1)", ((f"{n:0200}",) for n in range(500))))
+        await db.write(
+            lambda tx: tx.many("INSERT INTO levels VALUES ($1, 1.0, 1)", ((f"{n:0200}",) for n in range(500)))
+        )
         root = await db.read(lambda tx: tx.value("SELECT rootpage FROM sqlite_schema WHERE name = 'levels'"))
     async with store(tmp_path) as db:
         fatal = told(db)

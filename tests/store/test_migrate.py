@@ -1,13 +1,12 @@
 """Migrations: every older file becomes what a fresh one is."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from daemon.store import migrate, opening
+from daemon.store import connect, migrate, opening
 from daemon.store.database import open_database
 from tests.clock import FakeClock
 
@@ -40,11 +39,28 @@ async def test_a_file_of_each_older_schema_becomes_what_a_fresh_one_is(tmp_path:
     assert schema(old) == schema(fresh)
 
 
-@pytest.mark.parametrize("version", range(1, LATEST + 1))
-def test_a_file_is_copied_before_it_is_changed(
-    tmp_path: Path, version: int, one_more_step: Iterator[None]
-) -> None:
-    pass
+def test_a_file_is_copied_before_it_is_changed(tmp_path: Path) -> None:
+    path, backups = tmp_path / "qiaod.db", tmp_path / "backups"
+    at_version(path, LATEST)
+    before = schema(path)
+    one_more = [*migrate.steps(), (LATEST + 1, "CREATE TABLE novelties (id TEXT PRIMARY KEY) STRICT")]
+    with closing(connect.for_writing(path)) as db:
+        opening.upgrade(db, backups, one_more)
+        opening.upgrade(db, backups, one_more)
+        assert db.execute("PRAGMA user_version").fetchone()[0] == LATEST + 1
+    assert ("table", "novelties") in {(kind, name) for kind, name, _ in schema(path)}
+    assert [kept.name for kept in backups.iterdir()] == [f"before-schema-{LATEST + 1}.db"]
+    assert schema(next(backups.iterdir())) == before
+
+
+def test_a_step_that_fails_half_way_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "qiaod.db"
+    at_version(path, LATEST)
+    before = schema(path)
+    broken = [*migrate.steps(), (LATEST + 1, "CREATE TABLE novelties (id TEXT); INSERT INTO nowhere VALUES (1)")]
+    with closing(connect.for_writing(path)) as db, pytest.raises(sqlite3.OperationalError, match="nowhere"):
+        migrate.migrate(db, broken)
+    assert schema(path) == before
 
 
 def test_the_steps_are_numbered_without_a_gap() -> None:

@@ -202,9 +202,7 @@ async def test_a_file_that_was_not_closed_is_checked_and_one_that_was_is_not(tmp
 
 
 def _fill(tx: Tx) -> None:
-    tx.many(
-        "INSERT INTO levels (name, tokens, at_ms) VALUES ($1, 1.0, 1)", ((f"{n:0100}",) for n in range(300))
-    )
+    tx.many("INSERT INTO levels (name, tokens, at_ms) VALUES ($1, 1.0, 1)", ((f"{n:0100}",) for n in range(300)))
 
 
 def _garble(path: Path, page: int) -> None:

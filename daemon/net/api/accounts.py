@@ -22,33 +22,35 @@ PATH = "/api/v1/integrations/gewe/accounts"
 CALLBACK_PATH = "/api/v1/integrations/gewe/webhook/callback"
 
 Listed = Annotated[list[ForeignId], Length(0, 1000)]
+Words = Annotated[list[Annotated[str, Length(1, 100)]], Length(0, 200)]
 
 
 @frozen(kw_only=True)
 class RoomPolicyBody:
     on_mention: Annotated[bool, Note("Answer when the account is @-ed by name; @-everybody does not count.")] = True
-    keywords: Annotated[list[Annotated[str, Length(1, 100)]], Length(0, 200), Note("Answer when the text has one.")] = (
-        field(factory=list)
-    )
+    keywords: Annotated[Words, Note("Answer when the text has one of these, whatever its case.")] = field(factory=list)
     allow: Annotated[Listed, Note("Rooms; none listed means every room.")] = field(factory=list)
     block: Annotated[Listed, Note("Rooms or members that are never answered.")] = field(factory=list)
 
 
 @frozen(kw_only=True)
 class PolicyBody:
+    """Spans that are left out are those of the settings."""
+
     private: Annotated[bool, Note("Answer people who write directly.")] = True
     allow: Annotated[Listed, Note("People; none listed means everyone.")] = field(factory=list)
     block: Annotated[Listed, Note("People who are never answered, in rooms neither.")] = field(factory=list)
     rooms: RoomPolicyBody = field(factory=RoomPolicyBody)
-    merge_window_seconds: Annotated[float, Range(0, 60), Note("Silence that ends a turn.")] = 1.5
-    merge_most_seconds: Annotated[float, Range(0, 300), Note("A turn never waits longer than this.")] = 8.0
-    history: Annotated[int, Range(0, 200), Note("Earlier messages given to the workflow.")] = 20
-    takeover_minutes: Annotated[
-        float, Range(1, 10080), Note("How long a message written on the phone keeps the assistant quiet.")
-    ] = 30.0
-    stale_after_seconds: Annotated[float, Range(30, 86400), Note("Older messages are history: kept, not answered.")] = (
-        300.0
-    )
+    merge_window_seconds: Annotated[float, Range(0, 60), Note("Silence that ends a turn.")] | None = None
+    merge_most_seconds: Annotated[float, Range(0, 300), Note("A turn never waits longer.")] | None = None
+    history: Annotated[int, Range(0, 200), Note("Earlier messages given to the workflow.")] | None = None
+    takeover_minutes: (
+        Annotated[float, Range(0, 10080), Note("How long our own message from the phone keeps the assistant quiet.")]
+        | None
+    ) = None
+    stale_after_seconds: (
+        Annotated[float, Range(6, 86400), Note("Older messages are history: kept, not answered.")] | None
+    ) = None
     on_failure: OnFailure = OnFailure.SILENCE
     failure_text: Annotated[str, Length(0, 1000), Note("Said where every workflow failed.")] = ""
 
@@ -111,7 +113,8 @@ async def page(call: Call, paging: Paging, *, state: AccountState | None = None)
 
 @routes.post(PATH, role=Role.ADMIN, summary="Add an account", status=201, effect=True, once=True)
 async def create(call: Call, body: NewAccountBody) -> Reply[NewAccountView]:
-    account, key = await call.service(ACCOUNTS).add(_draft(body, Secret(body.token)))
+    accounts = call.service(ACCOUNTS)
+    account, key = await accounts.add(_draft(body, Secret(body.token), accounts.default_policy))
     url = None if key is None else callback_url(call, key)
     return Reply(body=NewAccountView(callback_url=url, **_shown(account)), headers={"Location": f"{PATH}/{account.id}"})
 
@@ -125,7 +128,7 @@ async def show(call: Call, account_id: str) -> AccountView:
 async def change(call: Call, account_id: str, body: AccountBody) -> AccountView:
     accounts = call.service(ACCOUNTS)
     token = accounts.get(account_id).token if body.token is None else Secret(body.token)
-    return view(await accounts.change(account_id, _draft(body, token), version=call.if_match))
+    return view(await accounts.change(account_id, _draft(body, token, accounts.default_policy), version=call.if_match))
 
 
 @routes.delete(PATH + "/{account_id}", role=Role.ADMIN, summary="Remove an account without conversations")
@@ -195,7 +198,7 @@ def _policy_body(policy: ReplyPolicy) -> PolicyBody:
     )
 
 
-def _draft(body: AccountBody, token: Secret) -> AccountDraft:
+def _draft(body: AccountBody, token: Secret, usual: ReplyPolicy) -> AccountDraft:
     return AccountDraft(
         app_id=AppId(body.app_id),
         wxid=None if body.wxid is None else Wxid(body.wxid),
@@ -204,12 +207,12 @@ def _draft(body: AccountBody, token: Secret) -> AccountDraft:
         base_url=body.base_url,
         token=token,
         workflow_id=body.workflow_id,
-        policy=_policy(body.policy),
+        policy=_policy(body.policy, usual),
         suspended=body.suspended,
     )
 
 
-def _policy(body: PolicyBody) -> ReplyPolicy:
+def _policy(body: PolicyBody, usual: ReplyPolicy) -> ReplyPolicy:
     rooms = body.rooms
     return ReplyPolicy(
         private=body.private,
@@ -221,11 +224,15 @@ def _policy(body: PolicyBody) -> ReplyPolicy:
             allow=tuple(map(Wxid, rooms.allow)),
             block=tuple(map(Wxid, rooms.block)),
         ),
-        merge_window=timedelta(seconds=body.merge_window_seconds),
-        merge_most=timedelta(seconds=body.merge_most_seconds),
-        history=body.history,
-        takeover=timedelta(minutes=body.takeover_minutes),
-        stale_after=timedelta(seconds=body.stale_after_seconds),
+        merge_window=_span(body.merge_window_seconds, usual.merge_window),
+        merge_most=_span(body.merge_most_seconds, usual.merge_most),
+        history=usual.history if body.history is None else body.history,
+        takeover=usual.takeover if body.takeover_minutes is None else timedelta(minutes=body.takeover_minutes),
+        stale_after=_span(body.stale_after_seconds, usual.stale_after),
         on_failure=body.on_failure,
         failure_text=body.failure_text,
     )
+
+
+def _span(seconds: float | None, usual: timedelta) -> timedelta:
+    return usual if seconds is None else timedelta(seconds=seconds)

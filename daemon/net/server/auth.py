@@ -31,7 +31,7 @@ class Caller:
 
     address: str  # "unix" on the Unix socket
     uid: int | None
-    authorization: str | None
+    authorization: str | None = field(repr=False)
 
 
 def read_caller(request: web.Request) -> Caller:

@@ -15,6 +15,7 @@ from daemon.clock import Clock, SystemClock
 from daemon.codec import encode, parse
 from daemon.domain.access import Role
 from daemon.engine.access import Access
+from daemon.engine.status import QueueDepth, Status, StoreState
 from daemon.ids import Ids
 from daemon.net.api import core, keys
 from daemon.net.server.app import build
@@ -90,6 +91,21 @@ class Served:
         return self.keys[role]
 
 
+async def status(clock: Clock) -> Status:
+    store = StoreState(bytes=4096, wal_bytes=0, schema=1, writes_waiting=0, last_backup_at=None)
+    lane = QueueDepth(lane="turn", ready=2, blocked=0, running=1, dead=0, oldest_seconds=0.5)
+    return Status(
+        version="0",
+        started_at=clock.now(),
+        uptime_seconds=0,
+        epoch=1,
+        ready=True,
+        reasons=(),
+        queues=(lane,),
+        store=store,
+    )
+
+
 Services = Callable[[Database], Mapping[web.AppKey[Any], Any]]
 
 
@@ -125,7 +141,13 @@ async def serving_routes(
         around = Surroundings(
             clock=clock, ids=ids, teller=teller, metrics=metrics, hosts=frozenset(hosts), language="en"
         )
-        given = {keys.ACCESS: access, core.READINESS: readiness, core.REGISTRY: registry, **services(db)}
+        given = {
+            keys.ACCESS: access,
+            core.READINESS: readiness,
+            core.REGISTRY: registry,
+            core.STATUS: lambda: status(clock),
+            **services(db),
+        }
         app = build([core.routes, keys.routes, *tables], door, Replays(db, keep), around, given)
         stage = Stage(
             limits=limits or Limits(),
