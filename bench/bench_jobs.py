@@ -96,7 +96,7 @@ async def _rate() -> float:
     """Jobs a second, added and ended: adding goes on while they are worked off."""
     left, ended = JOBS, asyncio.Event()
 
-    async def handler(job: Job) -> Result:
+    async def handler(_: Job) -> Result:
         nonlocal left
         left -= 1
         if not left:
@@ -159,7 +159,7 @@ async def _latency() -> tuple[float, float]:
     """Milliseconds from asking for a job to the first line of its handler, at 10 a second: p50 and p99."""
     started: asyncio.Queue[float] = asyncio.Queue()
 
-    async def handler(job: Job) -> Result:
+    async def handler(_: Job) -> Result:
         started.put_nowait(time.perf_counter())
         return Done()
 
@@ -194,7 +194,7 @@ async def _recovery() -> float:
 async def _start(path: Path) -> float:
     first = asyncio.Event()
 
-    async def handler(job: Job) -> Result:
+    async def handler(_: Job) -> Result:
         first.set()
         return Done()
 

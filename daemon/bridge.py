@@ -1,4 +1,4 @@
-"""The whole daemon on one page: read it downwards for start-up, upwards for shutdown.
+"""The whole daemon on one page: read `open_bridge` downwards for start-up, upwards for shutdown.
 
 Callbacks are taken in as soon as the store is open; what an earlier process left behind is put right after that, and
 only then does work begin. Towards the end it is the other way round: nothing new is begun, what is asked is finished,
@@ -6,14 +6,13 @@ and the store closes last.
 """
 
 import asyncio
-import collections.abc as abc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from random import Random, SystemRandom
 
-from attrs import define
-from prometheus_client import CollectorRegistry
+from aiohttp import web
+from attrs import define, frozen
 
 from daemon.clock import Clock
 from daemon.domain.callback import Callback
@@ -32,18 +31,17 @@ from daemon.engine.turns import Turns
 from daemon.engine.upkeep import Upkeep
 from daemon.engine.workflows import Workflows
 from daemon.limits.breaker import Breakers
+from daemon.limits.pace import Pace
 from daemon.limits.pool import Pool
+from daemon.limits.retry import RetryBudget
 from daemon.net.api import core, keys, services
 from daemon.net.fastgpt.client import FastGpt
 from daemon.net.gewe import wire
 from daemon.net.gewe.client import GeweClient
-from daemon.net.outbound import open_outbound
+from daemon.net.outbound import Outbound, open_outbound
 from daemon.net.server.app import build
 from daemon.net.server.auth import Door
 from daemon.net.server.idempotency import Replays
-from daemon.net.server.metrics import HttpMetrics
-from daemon.net.server.problems import Teller
-from daemon.net.server.readiness import Readiness
 from daemon.secret import Secret
 from daemon.settings import Settings
 from daemon.stages import confirm_key, each_second, fatal, put_right, ready, replay, restore_levels, working
@@ -56,8 +54,8 @@ from daemon.wiring import (
     SAMPLES,
     TABLES,
     TRIGGERS,
+    Face,
     Sockets,
-    adopt,
     backups_of,
     buckets_of,
     keep_of,
@@ -68,11 +66,27 @@ from daemon.wiring import (
     reply_of,
     retry_of,
     roles_of,
-    stage_of,
-    surroundings_of,
 )
 
 MEGABYTE = 1024 * 1024
+
+
+@frozen(kw_only=True)
+class Engine:
+    """What decides and works: everything between the store and the API."""
+
+    db: Database
+    timers: Timers
+    pace: Pace
+    pool: Pool
+    breakers: Breakers
+    accounts: Accounts
+    workflows: Workflows
+    conversations: Conversations
+    intake: Intake
+    turns: Turns
+    sends: Sends
+    jobs: Jobs
 
 
 @define
@@ -81,18 +95,21 @@ class Bridge:
 
     url: str  # where the API is
     first_key: Secret | None  # of the very first start: to be shown, once
-    db: Database
     settings: Settings
-    _adopt: abc.Callable[[Settings], None]
+    engine: Engine
 
     async def probe(self) -> None:
         """Returns once the store has taken a write; raises StoreUnavailable where it refuses."""
-        await self.db.write(meta.probe)
+        await self.engine.db.write(meta.probe)
 
     def apply(self, settings: Settings) -> None:
         """Take over what a reload may change."""
-        self.settings = settings
-        self._adopt(settings)
+        engine, self.settings = self.engine, settings
+        engine.pace.adopt(pace_of(settings, engine.db.clock, engine.pace.random))
+        engine.turns.reply = reply_of(settings)
+        engine.turns.retry = retry_of(settings, settings.fastgpt.answer_age)
+        engine.sends.most_bytes, engine.sends.lives = settings.gewe.text_bytes, settings.gewe.send_ttl
+        engine.accounts.default_policy = policy_of(settings)
 
 
 @asynccontextmanager
@@ -106,7 +123,6 @@ async def open_bridge(
     random: Random | None = None,
 ) -> AsyncIterator[Bridge]:
     """Running for as long as the block lasts. Once `hurry` is set, leaving it waits for the store alone."""
-    random = random or SystemRandom()
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
 
@@ -117,76 +133,116 @@ async def open_bridge(
         await confirm_key(db, vault)
         spool = Spool(settings.spool, settings.store.spool_mb * MEGABYTE)
         stack.callback(spool.close)
-        accounts = Accounts(db, vault, policy_of(settings))
-        await accounts.load()
 
-        # The limits, as full as they were.
-        pace = pace_of(settings, clock, random)
-        await restore_levels(db, pace)
-        pool = Pool(settings.fastgpt.in_flight, settings.fastgpt.queue)
-        breakers = Breakers(clock, random)
-        retry = retry_of(settings, settings.fastgpt.answer_age)
-
-        # The neighbours.
+        # The way out, and what decides about everything.
         outbound = await enter(open_outbound(vault.redactor))
-        assistants = {Provider.FASTGPT: FastGpt(outbound)}
-        gewe = GeweClient(outbound)
-
-        # What is done, and when.
-        timers = Timers(clock)
-        stack.push_async_callback(timers.aclose)
-        workflows = Workflows(db, vault, settings.fastgpt.workflow_cache)
-        turns = Turns(db, accounts, workflows, assistants, pool, breakers, retry, random, reply_of(settings))
-        outbox = Outbox(db, accounts, gewe, pace, breakers, retry, random)
-        jobs = Jobs(db, clock, timers, random, lanes_of(settings, turns=turns, outbox=outbox))
-        intake = Intake(
-            db,
-            accounts,
-            partial(_read, clock),
-            spool,
-            triggers=buckets_of(TRIGGERS, clock),
-            samples=buckets_of(SAMPLES, clock),
-        )
-        sends = Sends(db, settings.gewe.text_bytes, settings.gewe.send_ttl)
+        engine = _engine(settings, db, vault, spool, outbound, random or SystemRandom())
+        stack.push_async_callback(engine.timers.aclose)
+        await engine.accounts.load()
+        await restore_levels(db, engine.pace)
 
         # The API. Callbacks are kept from here on; what they set off waits for the lanes.
-        readiness, registry, teller = Readiness(), CollectorRegistry(), Teller(vault.redactor)
-        metrics = HttpMetrics(registry)
+        face = Face.of(settings, clock, vault)
         access = Access(db, vault.pepper())
-        door = Door.standard(access, roles_of(settings), clock)
-        standing = Standing(db, jobs, pace, pool, breakers, settings.backups, clock.now(), lambda: readiness.reasons)
-        app = build(
-            TABLES,
-            door,
-            Replays(db, settings.store.keep_idempotency),
-            surroundings_of(settings, clock, teller, metrics),
-            {
-                core.READINESS: readiness,
-                core.REGISTRY: registry,
-                core.STATUS: standing,
-                keys.ACCESS: access,
-                services.ACCOUNTS: accounts,
-                services.CONVERSATIONS: Conversations(db),
-                services.INTAKE: intake,
-                services.PUBLIC_URL: settings.http.public_url,
-                services.SENDS: sends,
-                services.WORKFLOWS: workflows,
-            },
-        )
         first_key = await ensure_first_key(access)
-        stage = stage_of(settings, clock, teller, metrics, readiness)
-        addresses = await enter(stage.serving(app, listeners_of(settings, sockets)))
+        app = _app(settings, engine, face, access)
+        addresses = await enter(face.stage.serving(app, listeners_of(settings, sockets)))
+        bridge = Bridge(addresses[0], first_key, settings, engine)
 
         # What an earlier process left behind; then work begins.
-        await put_right(db, intake)
-        await enter(working(jobs, db, grace=settings.daemon.drain_sends + settings.daemon.drain_ai, hurry=hurry))
-        _ = await enter(running(replay(intake), "spool.replay"))
-        bridge = Bridge(addresses[0], first_key, db, settings, partial(adopt, pace, turns, sends, accounts))
-        upkeep = Upkeep(db=db, keep=lambda: keep_of(bridge.settings), backups=lambda: backups_of(bridge.settings))
-        _ = await enter(running(upkeep.run(), "upkeep"))
-        each_second(timers, ClockWatch(clock, lambda _: jobs.wake(lane.name for lane in jobs.lanes)).look)
-        await enter(ready(readiness))
+        await put_right(db, engine.intake)
+        grace = settings.daemon.drain_sends + settings.daemon.drain_ai
+        await enter(working(engine.jobs, db, grace=grace, hurry=hurry))
+        _ = await enter(running(replay(engine.intake), "spool.replay"))
+        _ = await enter(running(_upkeep(bridge).run(), "upkeep"))
+        each_second(engine.timers, ClockWatch(clock, lambda _: engine.jobs.wake(engine.jobs.names)).look)
+        await enter(ready(face.readiness))
         yield bridge
+
+
+def _engine(settings: Settings, db: Database, vault: Vault, spool: Spool, outbound: Outbound, random: Random) -> Engine:
+    clock = db.clock
+    timers, breakers = Timers(clock), Breakers(clock, random)
+    pool, pace = Pool(settings.fastgpt.in_flight, settings.fastgpt.queue), pace_of(settings, clock, random)
+    retry = retry_of(settings, settings.fastgpt.answer_age)
+    accounts = Accounts(db, vault, policy_of(settings))
+    workflows = Workflows(db, vault, settings.fastgpt.workflow_cache)
+    turns = Turns(
+        db,
+        accounts,
+        workflows,
+        assistants={Provider.FASTGPT: FastGpt(outbound)},
+        pool=pool,
+        breakers=breakers,
+        retry=retry,
+        budgets={provider: RetryBudget(clock) for provider in Provider},
+        random=random,
+        reply=reply_of(settings),
+    )
+    outbox = Outbox(db, accounts, GeweClient(outbound), pace, breakers, retry, random)
+    intake = Intake(
+        db,
+        accounts,
+        partial(_read, clock),
+        spool,
+        triggers=buckets_of(TRIGGERS, clock),
+        samples=buckets_of(SAMPLES, clock),
+    )
+    return Engine(
+        db=db,
+        timers=timers,
+        pace=pace,
+        pool=pool,
+        breakers=breakers,
+        accounts=accounts,
+        workflows=workflows,
+        conversations=Conversations(db),
+        intake=intake,
+        turns=turns,
+        sends=Sends(db, settings.gewe.text_bytes, settings.gewe.send_ttl),
+        jobs=Jobs(db, clock, timers, random, lanes_of(settings, turns=turns, outbox=outbox)),
+    )
+
+
+def _app(settings: Settings, engine: Engine, face: Face, access: Access) -> web.Application:
+    door = Door.standard(access, roles_of(settings), engine.db.clock)
+    standing = Standing(
+        engine.db,
+        engine.jobs,
+        engine.pace,
+        engine.pool,
+        engine.breakers,
+        settings.backups,
+        engine.db.clock.now(),
+        lambda: face.readiness.reasons,
+    )
+    return build(
+        TABLES,
+        door,
+        Replays(engine.db, settings.store.keep_idempotency),
+        face.surroundings,
+        {
+            core.READINESS: face.readiness,
+            core.REGISTRY: face.metrics.registry,
+            core.STATUS: standing,
+            keys.ACCESS: access,
+            services.ACCOUNTS: engine.accounts,
+            services.CONVERSATIONS: engine.conversations,
+            services.INTAKE: engine.intake,
+            services.PUBLIC_URL: settings.http.public_url,
+            services.SENDS: engine.sends,
+            services.WORKFLOWS: engine.workflows,
+        },
+    )
+
+
+def _upkeep(bridge: Bridge) -> Upkeep:
+    """Asks for the settings each time: they may have been read again."""
+    return Upkeep(
+        db=bridge.engine.db,
+        keep=lambda: keep_of(bridge.settings),
+        backups=lambda: backups_of(bridge.settings),
+    )
 
 
 def _read(clock: Clock, body: bytes) -> Callback:

@@ -82,7 +82,7 @@ def structure(document: Any, shape: type[T], *, foreign: bool = False) -> T:
 
 
 def recall(raw: bytes | str, shape: type[T]) -> T:
-    """Read what we wrote ourselves, perhaps an older program of ours. What does not fit is our fault, not a caller's."""
+    """Read what we wrote ourselves, or an older program of ours: what does not fit is not a caller's fault."""
     try:
         return decode(raw, shape, foreign=True)
     except Invalid as error:

@@ -16,7 +16,7 @@ from attrs import define, field, frozen
 from structlog.typing import EventDict, WrappedLogger
 
 from daemon.clock import Clock, rfc3339
-from daemon.secret import Redactor
+from daemon.secret import SHORTEST, Redactor
 from daemon.settings import Log
 
 LONGEST = 512  # characters of a value; enough for an error, too few for a payload
@@ -91,6 +91,8 @@ class Clean:
 
     def _line(self, text: str, longest: int) -> str:
         # Redacted before it is cut: half a secret at the cut would not be recognised.
+        if len(text) < SHORTEST:  # no secret is that short: most values end here
+            return text
         text = self.redactor.clean(text)
         return text if len(text) <= longest else f"{text[:longest]}…"
 

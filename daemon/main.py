@@ -156,14 +156,12 @@ def dump_tasks() -> None:
 
 def harden() -> None:
     """No core dump, and no other process of this user may look into our memory: secrets are in it."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        failed = ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-    except (OSError, AttributeError, MemoryError) as error:  # no such call here, or no ctypes under this sandbox
-        log.warning("process.dumpable", reason=str(error))
-    else:
-        if failed:
-            log.warning("process.dumpable", reason=os.strerror(ctypes.get_errno()))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0):
+            raise OSError(ctypes.get_errno(), "prctl")
+    except (OSError, ValueError, AttributeError, MemoryError) as error:  # a sandbox, or a libc, that knows better
+        log.warning("process.not_hardened", reason=str(error))
 
 
 def run(

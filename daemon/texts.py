@@ -6,6 +6,22 @@ LANGUAGES = ("en", "zh")
 
 TEXTS: dict[str, tuple[str, str]] = {
     # code: (English, Chinese); {names} are the facts of the error
+    "account.app_id_taken": (
+        "There is already an account with the app id {app_id}.",
+        "app id {app_id} 已有对应的账号。",
+    ),
+    "account.has_conversations": (
+        "The account has conversations; suspend it instead of deleting it.",
+        "该账号已有会话，请停用而不是删除。",
+    ),
+    "account.not_found": (
+        "There is no such account.",
+        "账号不存在。",
+    ),
+    "account.not_sending": (
+        "The account is {state}: nothing is sent for it.",
+        "账号状态为 {state}，不能发送。",
+    ),
     "auth.expired": ("This key has expired.", "此密钥已过期。"),
     "auth.locked": ("Too many wrong keys; try again later.", "错误密钥次数过多，请稍后再试。"),
     "auth.malformed": (
@@ -29,6 +45,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "There is no store at {path}. Check state_dir, or start the daemon once so that it makes one.",
         "{path} 处没有数据库。请检查 state_dir，或先启动一次守护进程以创建它。",
     ),
+    "conversation.not_found": (
+        "There is no such conversation.",
+        "会话不存在。",
+    ),
     "field.choice": ("Must be one of: {choices}.", "必须是以下之一：{choices}。"),
     "field.cursor": ("This is no cursor of this list.", "游标无效。"),
     "field.idempotency_key": (
@@ -51,9 +71,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "field.type": ("Must be of type {wanted}.", "类型必须是 {wanted}。"),
     "field.unknown": ("Is not known here.", "未知字段。"),
     "http.bad_request": ("This is not a valid HTTP request.", "不是有效的 HTTP 请求。"),
-    "http.expectation": ("The expectation cannot be met.", "无法满足 Expect 请求头。"),
     "http.headers_too_large": ("The headers are too large.", "请求头过大。"),
-    "http.length_required": ("The length of the body is needed.", "需要给出请求体长度。"),
     "http.media_type": (
         "The body must be JSON, Content-Type: application/json, not encoded.",
         "请求体必须是未压缩的 JSON（Content-Type: application/json）。",
@@ -71,8 +89,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "http.overloaded": ("Too much at once; try again shortly.", "负载过高，请稍后再试。"),
     "http.too_large": ("The body is too large.", "请求体过大。"),
     "http.too_slow": ("The request did not arrive in time.", "请求未在限定时间内到达。"),
-    "http.uri_too_long": ("The path is too long.", "路径过长。"),
-    "http.version": ("This version of HTTP is not served.", "不支持此 HTTP 版本。"),
     "idempotency.other_request": (
         "This Idempotency-Key was used with another request.",
         "此 Idempotency-Key 已用于另一请求。",
@@ -101,6 +117,40 @@ TEXTS: dict[str, tuple[str, str]] = {
     "gewe.restricted": ("WeChat restricts this account: {detail}", "微信对该账号作了限制：{detail}"),
     "gewe.unauthorized": ("GeWe does not accept the account's token.", "GeWe 不接受该账号的 token。"),
     "gewe.unknown_device": ("GeWe does not know this device (appId).", "GeWe 不认识该设备（appId）。"),
+    "demo.stage": (
+        "qiaod {url}   WeChat (simulated) {gewe}   FastGPT (simulated) {fastgpt}\n",
+        "qiaod {url}   微信（模拟）{gewe}   FastGPT（模拟）{fastgpt}\n",
+    ),
+    "demo.writes": ("              {name} writes: {text}", "              {name} 写道：{text}"),
+    "demo.received": ("{at}  {name} received   {text}", "{at}  {name} 收到   {text}"),
+    "demo.asked": ("{at}  {name} asked      {text}", "{at}  {name} 提问   {text}"),
+    "demo.answered": ("{at}  {name} answered   {points} points", "{at}  {name} 回答   {points} 积分"),
+    "demo.sent": ("{at}  {name} sent       {text}", "{at}  {name} 发送   {text}"),
+    "demo.complete": (
+        "\nEach of the {count} replies arrived exactly once.",
+        "\n{count} 条回复全部送达，且各只一次。",
+    ),
+    "demo.failed": (
+        "\nNot every reply arrived exactly once.",
+        "\n并非每条回复都恰好送达一次。",
+    ),
+    "demo.wrong": ("{name} got {got}", "{name} 收到的是 {got}"),
+    "demo.try": (
+        "\nThe API is at {url}, its pages at {url}/docs. Try:\n"
+        "  curl -H 'Authorization: Bearer {key}' {url}/api/v1/integrations/conversations\n"
+        "Have a contact write, and watch:\n"
+        '  curl -d \'{{"app_id":"wx_demoAppId000000000001","wxid":"wxid_new","text":"hello"}}\' '
+        "{gewe}/_sim/wechat/person",
+        "\nAPI 地址：{url}，文档：{url}/docs。试试：\n"
+        "  curl -H 'Authorization: Bearer {key}' {url}/api/v1/integrations/conversations\n"
+        "让一位联系人发消息：\n"
+        '  curl -d \'{{"app_id":"wx_demoAppId000000000001","wxid":"wxid_new","text":"hello"}}\' '
+        "{gewe}/_sim/wechat/person",
+    ),
+    "demo.callback": (
+        "Or deliver a callback yourself, as GeWe does, to {callback}\nCtrl-C ends it.",
+        "也可以像 GeWe 一样自行投递回调：{callback}\n按 Ctrl-C 结束。",
+    ),
     "fastgpt.bad_request": (
         "FastGPT does not accept the request: {detail}",
         "FastGPT 不接受该请求：{detail}",
@@ -162,6 +212,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "key.not_found": ("There is no such key.", "密钥不存在。"),
     "key.void": ("The key is revoked or expired; make a new one.", "密钥已吊销或过期，请新建。"),
     "listen.in_use": ("Somebody is listening on {address} already.", "{address} 已被占用。"),
+    "not_found": (
+        "There is nothing here.",
+        "此处没有内容。",
+    ),
     "pool.closed": ("We are stopping; it is done after the restart.", "服务正在停止，重启后会继续处理。"),
     "pool.full": ("The queue is full; try again shortly.", "队列已满，请稍后再试。"),
     "problem.not_found": ("There is no such problem code.", "没有此错误代码。"),
@@ -185,6 +239,22 @@ TEXTS: dict[str, tuple[str, str]] = {
     "remote.too_large": (
         "The answer of {service} is longer than {most_bytes} bytes.",
         "{service} 的响应超过 {most_bytes} 字节。",
+    ),
+    "send.not_found": (
+        "There is no such message.",
+        "消息不存在。",
+    ),
+    "send.not_repeatable": (
+        "The message is {state}: it cannot be sent again.",
+        "消息状态为 {state}，不能重新发送。",
+    ),
+    "send.not_unknown": (
+        "The message is {state}; only an unknown one is settled by a person.",
+        "消息状态为 {state}；只有状态未知的消息需要人工确认。",
+    ),
+    "send.not_waiting": (
+        "The message is {state}; only a waiting one can be cancelled.",
+        "消息状态为 {state}；只有等待中的消息可以取消。",
     ),
     "settings.above": (
         "It is larger than {other}. Lower it, or raise {other}.",
@@ -287,6 +357,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{value} 不是有效的 http 或 https 地址。请写成 https://bot.example.org，不带用户名和查询参数。",
     ),
     "stale": ("It belongs to another owner by now.", "它已归属其他执行者。"),
+    "stale_version": (
+        "It was changed meanwhile. Read it again, then change it.",
+        "内容已被他人修改，请重新读取后再改。",
+    ),
     "store.backup_bad": (
         "The backup {path} is not whole ({reason}). Choose another; `qiaod backup` makes a new one.",
         "备份 {path} 不完整（{reason}）。请选择其他备份，或用 `qiaod backup` 新建一份。",
@@ -339,6 +413,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The database has schema version {found}, this program knows {known}. Install the newer program again.",
         "数据库结构版本为 {found}，本程序只支持到 {known}。请重新安装较新的程序。",
     ),
+    "store.slow": (
+        "The store did not commit in time.",
+        "存储未能及时提交。",
+    ),
     "store.spool_full": ("The spool has reached {cap} bytes.", "暂存文件已达到 {cap} 字节上限。"),
     "store.sqlite_too_old": (
         "SQLite {found} is too old; qiaod needs {least} or newer.",
@@ -353,6 +431,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "store.wrong_owner": (
         "{path} belongs to user {owner}, but qiaod runs as user {own}. Run `chown -R {own} {directory}`.",
         "{path} 属于用户 {owner}，而 qiaod 以用户 {own} 运行。请执行 `chown -R {own} {directory}`。",
+    ),
+    "turn.breaker_open": (
+        "The workflow's service keeps failing; it is asked again in a while.",
+        "工作流服务持续出错，稍后会再次尝试。",
+    ),
+    "turn.no_workflow": (
+        "No workflow is set for this account.",
+        "该账号未设置工作流。",
     ),
     "vault.corrupt": (
         "A stored secret ({context}) is damaged: the key fits, the value does not. Write it anew.",
@@ -373,6 +459,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "vault.wrong_key": (
         "The secrets here were sealed with the master key {wanted}; the one given is {given}. Give the right one.",
         "此处的密钥由主密钥 {wanted} 加密；当前提供的是 {given}。请提供正确的主密钥。",
+    ),
+    "workflow.in_use": (
+        "The workflow is used by {users}; change that first.",
+        "工作流正被 {users} 使用，请先修改。",
+    ),
+    "workflow.not_found": (
+        "There is no such workflow.",
+        "工作流不存在。",
     ),
 }
 

@@ -6,16 +6,16 @@ from datetime import timedelta
 from random import Random
 from socket import socket
 
+from attrs import frozen
+
 from daemon.clock import Clock
 from daemon.domain.access import Role
 from daemon.domain.account import ReplyPolicy
-from daemon.engine.accounts import SEND_LANE, Accounts
+from daemon.engine.accounts import SEND_LANE
 from daemon.engine.attempt import Lane
 from daemon.engine.lifecycle import Handler
-from daemon.engine.sends import Sends
 from daemon.engine.turn_steps import LANE as TURN_LANE
 from daemon.engine.turn_steps import Reply
-from daemon.engine.turns import Turns
 from daemon.engine.upkeep import Backups
 from daemon.ids import Ids
 from daemon.limits.bucket import Bucket
@@ -33,6 +33,7 @@ from daemon.net.server.readiness import Readiness
 from daemon.net.server.routes import Routes
 from daemon.settings import Settings
 from daemon.store.retention import Keep
+from daemon.vault import Vault
 
 Sockets = Mapping[str, Sequence[socket]]  # handed over by systemd, by name
 
@@ -129,34 +130,45 @@ def roles_of(settings: Settings) -> dict[int, Role]:
     return {uid: Role(role) for uid, role in settings.access.roles(os.geteuid()).items()}
 
 
-def surroundings_of(settings: Settings, clock: Clock, teller: Teller, metrics: HttpMetrics) -> Surroundings:
-    return Surroundings(
-        clock=clock,
-        ids=Ids(clock),
-        teller=teller,
-        metrics=metrics,
-        hosts=settings.http.allowed_hosts,
-        language=settings.daemon.language,
-    )
+@frozen(kw_only=True)
+class Face:
+    """What the API shows to the outside: how it listens, what it counts, how it speaks, whether it is ready."""
 
+    readiness: Readiness
+    metrics: HttpMetrics
+    surroundings: Surroundings
+    stage: Stage
 
-def stage_of(settings: Settings, clock: Clock, teller: Teller, metrics: HttpMetrics, readiness: Readiness) -> Stage:
-    http = settings.http
-    limits = Limits(
-        headers=http.header_timeout,
-        body=http.body_timeout,
-        keep_alive=http.keep_alive,
-        connections=http.connections,
-        per_address=http.per_address,
-    )
-    return Stage(
-        limits=limits,
-        nuisances=Nuisances(clock, metrics),
-        teller=teller,
-        ids=Ids(clock),
-        readiness=readiness,
-        drain=settings.daemon.drain_http,
-    )
+    @classmethod
+    def of(cls, settings: Settings, clock: Clock, vault: Vault) -> "Face":
+        readiness, metrics, teller = Readiness(), HttpMetrics.standard(), Teller(vault.redactor)
+        http = settings.http
+        return cls(
+            readiness=readiness,
+            metrics=metrics,
+            surroundings=Surroundings(
+                clock=clock,
+                ids=Ids(clock),
+                teller=teller,
+                metrics=metrics,
+                hosts=http.allowed_hosts,
+                language=settings.daemon.language,
+            ),
+            stage=Stage(
+                limits=Limits(
+                    headers=http.header_timeout,
+                    body=http.body_timeout,
+                    keep_alive=http.keep_alive,
+                    connections=http.connections,
+                    per_address=http.per_address,
+                ),
+                nuisances=Nuisances(clock, metrics),
+                teller=teller,
+                ids=Ids(clock),
+                readiness=readiness,
+                drain=settings.daemon.drain_http,
+            ),
+        )
 
 
 def listeners_of(settings: Settings, sockets: Sockets) -> list[Listener]:
@@ -168,15 +180,3 @@ def listeners_of(settings: Settings, sockets: Sockets) -> list[Listener]:
     if API not in names:
         held.append(open_unix(settings.unix_socket))
     return held
-
-
-def adopt(pace: Pace, turns: Turns, sends: Sends, accounts: Accounts, settings: Settings) -> None:
-    """Give the running parts what a reload may change."""
-    fresh = pace_of(settings, pace.clock, pace.random)
-    pace.accounts.rate, pace.accounts.burst = fresh.accounts.rate, fresh.accounts.burst
-    pace.overall.rate, pace.overall.burst = fresh.overall.rate, fresh.overall.burst
-    pace.pause = fresh.pause
-    turns.reply = reply_of(settings)
-    turns.retry = retry_of(settings, settings.fastgpt.answer_age)
-    sends.most_bytes, sends.lives = settings.gewe.text_bytes, settings.gewe.send_ttl
-    accounts.default_policy = policy_of(settings)

@@ -229,7 +229,7 @@ def test_each_end_has_its_exit_code(error: Exception, code: int) -> None:
 
 
 WHOLE = """
-import asyncio, os, resource, sys
+import asyncio, ctypes, os, resource, sys
 from contextlib import asynccontextmanager
 from daemon import errors
 from daemon.main import run
@@ -244,6 +244,7 @@ class Bridge:
 async def open_bridge(settings, *, clock, vault, sockets, hurry):
     assert type(asyncio.get_running_loop()).__module__.startswith("uvloop")
     assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)
+    assert ctypes.CDLL(None).prctl(3, 0, 0, 0, 0) == 0, "PR_GET_DUMPABLE"
     assert "QIAOD_MASTER_KEY" not in os.environ
     {act}
     yield Bridge()

@@ -70,6 +70,7 @@ class Line:
     sender: Wxid | None
     kind: str
     text: str
-    at: datetime
+    at: datetime  # when it was written, as far as WeChat tells; when it was queued, for one of ours
+    received_at: datetime | None  # None for one of ours
     state: str  # a Standing, or the state of a send
     reason: str | None

@@ -1,6 +1,6 @@
 """What people share in a message: links, files, quotes, money. Each is one of the kinds in `daemon.domain.content`.
 
-`xml` is what GeWe wants back to download or forward a thing. Strings are empty, and numbers 0, where WeChat says nothing.
+`xml` is what GeWe wants back to download or forward a thing. What WeChat does not say is an empty string, or 0.
 """
 
 from typing import ClassVar

@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import Protocol, assert_never
 
 import structlog
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from daemon.codec import decode, encode
 from daemon.domain.account import Account, AccountSignal, AccountState, Signal
 from daemon.domain.callback import Callback, ControlPacket, Unrecognised
 from daemon.domain.contact import ContactChange
-from daemon.domain.content import Revoke
+from daemon.domain.content import Noise, Revoke
 from daemon.domain.conversation import Kept
 from daemon.domain.message import Message, Origin
 from daemon.engine.accounts import Accounts
@@ -100,7 +100,9 @@ class Intake:
         except StoreUnavailable as refused:
             if refused.code not in SPOOLED:
                 raise
-            await self.spool.append(encode(Spooled(group=group, body=body.decode(), request_id=request_id)))
+            await self.spool.append(
+                encode(Spooled(group=group, body=body.decode("utf-8", "replace"), request_id=request_id))
+            )
             log.warning("callback.spooled", account=account.id, code=refused.code)
 
     async def replay(self) -> int:
@@ -124,6 +126,8 @@ class Intake:
 
     async def _keep(self, account: Account, callback: Callback, *, request_id: str | None) -> None:
         match callback:
+            case Message(content=Noise()):
+                await self.db.write(messages.first_delivery, callback.dedupe_key)  # the phone's own affairs
             case Message():
                 await self._message(account, callback, request_id=request_id)
             case AccountSignal():
@@ -139,6 +143,8 @@ class Intake:
                 assert_never(callback)
 
     async def _message(self, account: Account, message: Message, *, request_id: str | None) -> None:
+        if message.sender == account.wxid and message.origin is Origin.PEER:
+            message = evolve(message, origin=Origin.SELF)  # a callback that does not say whose it is
         flooded = message.origin is Origin.PEER and bool(self.triggers.take(account.id))
         receipt = await self.db.write(keep, account, message, flooded=flooded, request_id=request_id)
         log.debug("message.accepted", account=account.id, new=receipt.new, kept=receipt.kept, kind=message.content.kind)

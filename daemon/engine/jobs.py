@@ -17,6 +17,7 @@ from attrs import define, field
 from daemon.clock import Clock, from_ms
 from daemon.domain.job import Job, JobId
 from daemon.engine.attempt import Attempt, Lane, crash, failure
+from daemon.engine.ends import Ends
 from daemon.engine.lifecycle import (
     Cancelled,
     Done,
@@ -68,6 +69,7 @@ class Jobs:
     _random: Random
     lanes: Sequence[Lane]
     _lines: dict[str, Line] = field(init=False)
+    _ends: Ends = field(init=False)
     _attempts: dict[JobId, Attempt] = field(factory=dict, init=False)
     _tasks: dict[asyncio.Task[None], JobId] = field(factory=dict, init=False)
     _changed: asyncio.Event = field(factory=asyncio.Event, init=False)
@@ -75,8 +77,14 @@ class Jobs:
     _stopping: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._ends = Ends(self._db)
         self._lines = {lane.name: Line(lane) for lane in self.lanes}
         self._changed.set()
+
+    @property
+    def names(self) -> list[str]:
+        """Of the lanes."""
+        return list(self._lines)
 
     async def run(self) -> None:
         """Until cancelled; then what still runs is cut off. Call `stop` before, to let it finish."""
@@ -219,7 +227,7 @@ class Jobs:
         pause = FIRST_PAUSE
         while True:
             try:
-                await self._db.settle(end, settled, outcome)
+                await self._ends.write(settled, outcome)
                 break
             except StoreUnavailable as error:
                 if pause == FIRST_PAUSE:
@@ -247,12 +255,3 @@ def claim_each(tx: Tx, rooms: Mapping[str, int]) -> tuple[dict[str, list[Job]], 
     """What may start on each lane, and for those with room left when they have to be looked at again."""
     claimed = {lane: jobs.claim(tx, lane, room) for lane, room in rooms.items()}
     return claimed, jobs.next_due(tx, [lane for lane, room in rooms.items() if len(claimed[lane]) < room])
-
-
-def end(tx: Tx, settled: Job, outcome: Outcome) -> None:
-    """One unit of work: the end of this step, what it found out, and the beginning of the next."""
-    jobs.settle(tx, settled)  # first: Stale where it is not ours any more
-    if isinstance(outcome, Done | Snooze | Failed) and outcome.work is not None:
-        outcome.work(tx)
-    for follow_up in outcome.follow_ups if isinstance(outcome, Done) else ():
-        jobs.add(tx, follow_up)

@@ -28,14 +28,15 @@ from daemon.errors import (
     Unavailable,
     Waitable,
 )
-from daemon.limits.breaker import Breaker, Breakers, Why
+from daemon.limits.breaker import Breaker, Breakers, State, Why
 from daemon.limits.pool import Pool
-from daemon.limits.retry import Retry
+from daemon.limits.retry import Retry, RetryBudget
 from daemon.store import turns
 from daemon.store.database import Database
 
 log = structlog.get_logger()
 
+BUDGET_PAUSE = timedelta(seconds=10)  # a service whose retries are spent
 LIMITED_PAUSE = timedelta(seconds=10)  # where a service says "too often" and not how long
 
 
@@ -50,6 +51,7 @@ class Turns:
     pool: Pool
     breakers: Breakers
     retry: Retry  # its age is how long a question is worth answering
+    budgets: Mapping[Provider, RetryBudget]
     random: Random
     reply: Reply
 
@@ -107,6 +109,7 @@ class Turns:
         async with self.pool.seat(account.id):
             if wait := breaker.before():
                 raise _barred(workflow, breaker, wait)
+            self._spend(workflow, asked, breaker)
             await self.db.write(turns.attempt, asked.turn.id, workflow.id)
             try:
                 answer = await self._called(workflow, asked)
@@ -123,7 +126,14 @@ class Turns:
                 breaker.abandoned()
                 raise
             breaker.succeeded()
+            self.budgets[workflow.provider].earn()
             return answer
+
+    def _spend(self, workflow: Workflow, asked: Asked, breaker: Breaker) -> None:
+        """A repetition takes one of the service's retries; a probe is the breaker's business."""
+        repeated = asked.turn.attempts > 0 and breaker.state is State.CLOSED
+        if repeated and not self.budgets[workflow.provider].spend():
+            raise Unavailable("turn.retries_spent", retry_after=BUDGET_PAUSE)
 
     async def _called(self, workflow: Workflow, asked: Asked) -> Answer:
         """The answer of an earlier call whose connection was lost, if there is one; else of a new call."""

@@ -36,6 +36,12 @@ class Pace:
             self._pause(account)
         return wait
 
+    def adopt(self, other: "Pace") -> None:
+        """Go on at the rates of `other`, from the levels that are."""
+        self.accounts.rate, self.accounts.burst = other.accounts.rate, other.accounts.burst
+        self.overall.rate, self.overall.burst = other.overall.rate, other.overall.burst
+        self.pause = other.pause
+
     def level(self, account: str) -> float:
         """What the account's bucket holds: stored with each send, in the same transaction."""
         return self.accounts.level(account)

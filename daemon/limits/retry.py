@@ -9,12 +9,14 @@ from random import Random
 
 from attrs import define, field, frozen
 
+from daemon.clock import Clock
 from daemon.limits.bucket import NOTHING
 
 LONGEST_WAIT = timedelta(hours=1)  # what a service may ask for with Retry-After; more is taken as this
 _DOUBLINGS = 40  # beyond it any cap is reached, and a timedelta overflows soon after
 _DIGITS = 9  # of a Retry-After that is worth reading
 BUDGET = 10.0  # retries in hand
+PER_SECOND = 1 / 30  # without it the last job of a quiet evening would wait for a success that nobody asks for
 EARNED = 0.1  # by a success: at most one call in ten is a retry, over time
 
 
@@ -71,17 +73,30 @@ def parse_retry_after(value: str, now: datetime) -> timedelta | None:
 
 @define
 class RetryBudget:
-    """Retries of one service: while it is down they end soon, whoever asks. An empty one makes a job wait, no more."""
+    """Retries of one service over all its callers. An empty one makes a job wait, no more.
 
-    left: float = field(default=BUDGET, init=False)
+    It is filled by successes, and by time so slowly that one that is empty still lets a last caller through.
+    """
+
+    clock: Clock
+    _left: float = field(default=BUDGET, init=False)
+    _counted_at: float | None = field(default=None, init=False)
+
+    @property
+    def left(self) -> float:
+        now = self.clock.monotonic()
+        if self._counted_at is not None:
+            self._left = min(BUDGET, self._left + (now - self._counted_at) * PER_SECOND)
+        self._counted_at = now
+        return self._left
 
     def spend(self) -> bool:
         """Whether there was one to spend."""
         if self.left < 1:
             return False
-        self.left -= 1
+        self._left -= 1
         return True
 
     def earn(self) -> None:
         """A call succeeded."""
-        self.left = min(BUDGET, self.left + EARNED)
+        self._left = min(BUDGET, self.left + EARNED)

@@ -104,11 +104,11 @@ def rename(tx: Tx, account_id: AccountId, peer: Wxid, name: str) -> None:
 
 _LINES = """
     SELECT id, CASE origin WHEN 'self' THEN 'person' ELSE 'peer' END AS author, sender, kind, text,
-           sent_ms AS at_ms, standing AS state, reason
+           sent_ms AS at_ms, received_ms, standing AS state, reason
       FROM messages WHERE conversation_id = $1 AND ($2 IS NULL OR id < $2) AND origin <> 'system'
     UNION ALL
     SELECT id, CASE origin WHEN 'api' THEN 'person' ELSE 'assistant' END, NULL, 'text', text,
-           created_ms, state, error
+           created_ms, NULL, state, error
       FROM sends WHERE conversation_id = $1 AND ($2 IS NULL OR id < $2)
 """
 
@@ -124,6 +124,7 @@ def lines(tx: Tx, conversation_id: str, *, before: str | None, limit: int) -> li
             kind=row["kind"],
             text=row["text"],
             at=from_ms(row["at_ms"]),
+            received_at=None if row["received_ms"] is None else from_ms(row["received_ms"]),
             state=row["state"],
             reason=row["reason"],
         )

@@ -101,16 +101,16 @@ class Database:
     async def write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `work` returns, once everything it did is durable; all of it or nothing."""
         self._keeper.admit()
-        return await self._writer.write(work, *args, **kwargs)
+        return await self._writer.ask(work, *args, **kwargs)
 
     async def settle(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """As `write`, for what ends something begun: on a full disk it has the room that the reserve held."""
         self._keeper.admit(settling=True)
         try:
-            return await self._writer.write(work, *args, **kwargs)
+            return await self._writer.ask(work, *args, **kwargs)
         except StoreUnavailable:
             self._keeper.admit(settling=True)  # raises unless that very fault has made the room
-            return await self._writer.write(work, *args, **kwargs)
+            return await self._writer.ask(work, *args, **kwargs)
 
     async def read(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `work` returns, which reads only; limited in time."""

@@ -71,8 +71,10 @@ def prune_once(tx: Tx, keep: Keep, cursor: Cursor) -> Pruned:
 
 def shrink(tx: Tx) -> int:
     """Give some free pages back to the file system; how many are left to give."""
-    tx.all(f"PRAGMA incremental_vacuum({PAGES})")
-    return max(0, int(tx.value("PRAGMA freelist_count")) - SLACK)
+    spare = int(tx.value("PRAGMA freelist_count")) - SLACK
+    for _ in range(min(PAGES, spare)):
+        tx.run("PRAGMA incremental_vacuum(1)")  # sqlite3 takes one step of it at a time, whatever number is asked for
+    return max(0, spare - PAGES)
 
 
 def _jobs(tx: Tx, keep: Keep, room: int) -> int:

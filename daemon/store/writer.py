@@ -1,7 +1,8 @@
 """Group commit: whatever waits to be written is committed together, and only then is anybody told.
 
-Each unit of work runs in a savepoint of its own inside one transaction, so that what fails, fails alone; one hop to
-the writing thread and one fdatasync serve the whole batch.
+One hop to the writing thread, one transaction and one fdatasync serve everything that waits. Where a unit of work
+fails, the transaction is rolled back and done again with a savepoint around each unit, so that what fails, fails alone:
+units may run twice, and the many batches without a failure are spared the savepoints, a tenth of their time.
 """
 
 import asyncio
@@ -40,13 +41,16 @@ class Unit:
     result: Any = None
     error: BaseException | None = None
 
+    def run(self, tx: Tx) -> None:
+        self.result = self.work(tx, *self.args, **self.kwargs)
+
     def attempt(self, tx: Tx) -> None:
         """Do it, or leave nothing of it. Raises only what spoils the whole transaction."""
         tx.connection.execute("SAVEPOINT unit")
         try:
-            self.result = self.work(tx, *self.args, **self.kwargs)
+            self.run(tx)
         except BaseException as error:
-            if fault_of(error) is not None or not tx.connection.in_transaction:
+            if spoils(error, tx.connection):
                 raise
             tx.connection.execute("ROLLBACK TO unit")
             self.error = error
@@ -87,13 +91,14 @@ class Writer:
     _filled: asyncio.Event = field(factory=asyncio.Event, init=False)
     _empty: asyncio.Event = field(factory=asyncio.Event, init=False)
 
-    async def write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def ask(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        """Done when what `work` did is durable."""
         if len(self._line) >= LONGEST:
             raise StoreUnavailable("store.overloaded", retry_after=AFTER_A_FULL_LINE, waiting=len(self._line))
         waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._line.append(Unit(work, args, kwargs, waiter, self.clock.monotonic()))
         self._filled.set()
-        return await waiter
+        return waiter
 
     @property
     def waiting(self) -> int:
@@ -156,17 +161,41 @@ class Writer:
             return _failed(units, refusal(fault), fault)
 
     def _transaction(self, db: sqlite3.Connection, units: Sequence[Unit]) -> set[str]:
-        woken: set[str] = set()
         tx = Tx(db, self.ids, self.clock.now(), self.epoch)
-        db.execute("BEGIN IMMEDIATE")
+        if not self._together(tx, units):
+            self._apart(tx, units)
+        return tx.lanes
+
+    def _together(self, tx: Tx, units: Sequence[Unit]) -> bool:
+        """Whether every unit succeeded; nothing is left of them where one did not."""
+        tx.connection.execute("BEGIN IMMEDIATE")
+        try:
+            for unit in units:
+                unit.run(tx)
+        except BaseException as error:
+            if spoils(error, tx.connection):
+                raise
+            rollback(tx.connection)
+            tx.lanes.clear()
+            return False
+        tx.connection.execute("COMMIT")
+        return True
+
+    def _apart(self, tx: Tx, units: Sequence[Unit]) -> None:
+        woken: set[str] = set()
+        tx.connection.execute("BEGIN IMMEDIATE")
         for unit in units:
             unit.attempt(tx)
-            if tx.lanes:
-                if unit.error is None:
-                    woken |= tx.lanes
-                tx.lanes.clear()
-        db.execute("COMMIT")
-        return woken
+            if unit.error is None:
+                woken |= tx.lanes
+            tx.lanes.clear()
+        tx.connection.execute("COMMIT")
+        tx.lanes |= woken
+
+
+def spoils(error: BaseException, db: sqlite3.Connection) -> bool:
+    """Whether an error inside a unit is the end of the whole transaction."""
+    return fault_of(error) is not None or not db.in_transaction
 
 
 def _failed(units: Sequence[Unit], error: StoreUnavailable, fault: Fault | None = None) -> Committed:

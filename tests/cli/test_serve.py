@@ -135,6 +135,35 @@ def test_systemd_hears_ready_and_stopping(installed: Installed) -> None:
     assert set(heard[1:-1]) == {"WATCHDOG=1"}
 
 
+HELD = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="http")
+os.execv(sys.executable, [sys.executable, "-m", "daemon", "serve"])
+"""
+
+
+def test_a_port_that_systemd_holds_loses_no_caller_while_the_daemon_restarts(installed: Installed) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+
+        def start() -> subprocess.Popen[str]:
+            fd = held.fileno()
+            command = [sys.executable, "-c", HELD, str(fd)]
+            return subprocess.Popen(command, env=installed.environ, pass_fds=[fd], stderr=subprocess.PIPE, text=True)
+
+        with start() as first:
+            until(first, "daemon.ready")
+            first.send_signal(signal.SIGTERM)
+            assert first.wait(LIMIT) == 0
+        with socket.create_connection(held.getsockname(), LIMIT) as caller:
+            caller.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            with start() as second:
+                answer = caller.recv(100)
+                second.send_signal(signal.SIGTERM)
+                second.communicate(timeout=LIMIT)
+    assert answer.startswith(b"HTTP/1.1 200")
+
+
 def test_wrong_settings_end_with_78_before_anything_is_touched(installed: Installed) -> None:
     with installed.start(QIAOD_GEWE_BURST="many") as process:
         _, log = process.communicate(timeout=LIMIT)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.limits.retry import Retry, RetryBudget, parse_retry_after
+from tests.clock import FakeClock
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -96,7 +97,7 @@ def test_no_header_breaks_the_reading(value: str) -> None:
 
 
 def test_a_budget_lends_ten_retries_and_takes_a_tenth_back_for_each_success() -> None:
-    budget = RetryBudget()
+    budget = RetryBudget(FakeClock())
     assert [budget.spend() for _ in range(11)] == [True] * 10 + [False]
     for _ in range(11):
         budget.earn()
@@ -104,7 +105,15 @@ def test_a_budget_lends_ten_retries_and_takes_a_tenth_back_for_each_success() ->
 
 
 def test_a_budget_never_holds_more_than_ten() -> None:
-    budget = RetryBudget()
+    budget = RetryBudget(FakeClock())
     for _ in range(1000):
         budget.earn()
     assert sum(budget.spend() for _ in range(100)) == 10
+
+
+def test_an_empty_budget_lets_one_through_after_half_a_minute_of_silence() -> None:
+    clock = FakeClock()
+    budget = RetryBudget(clock)
+    assert [budget.spend() for _ in range(11)] == [True] * 10 + [False]
+    clock.advance(31)
+    assert [budget.spend(), budget.spend()] == [True, False]

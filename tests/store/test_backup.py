@@ -30,7 +30,8 @@ def names(tx: Tx) -> list[str]:
 def add_send(tx: Tx, state: str) -> None:
     tx.run(
         "INSERT INTO sends (id, account_id, conversation_id, peer, text, mentions, origin, batch, part, parts, state,"
-        " expires_ms, created_ms) VALUES ($1, 'a', 'c', 'p', '', '[]', 'reply', 'b', 1, 1, $1, 1, 1)",
+        " expires_ms, created_ms) VALUES ($1, 'a', 'c', 'p', $2, '[]', 'reply', 'b', 1, 1, $2, 1, 1)",
+        tx.new_id(),
         state,
     )
 
@@ -38,7 +39,8 @@ def add_send(tx: Tx, state: str) -> None:
 def add_message(tx: Tx, standing: str) -> None:
     tx.run(
         "INSERT INTO messages (id, account_id, conversation_id, sender, origin, kind, text, content, standing,"
-        " sequence, sent_ms, received_ms) VALUES ($1, 'a', 'c', 's', 'contact', 'text', '', '{}', $1, 1, 1, 1)",
+        " sequence, sent_ms, received_ms) VALUES ($1, 'a', 'c', 's', 'contact', 'text', $2, '{}', $2, 1, 1, 1)",
+        tx.new_id(),
         standing,
     )
 
@@ -102,6 +104,11 @@ async def test_a_restored_backup_takes_the_place_of_the_file_which_is_kept(tmp_p
         assert [name for (name,) in old.execute("SELECT name FROM levels ORDER BY name")] == ["a", "b"]
 
 
+def states(tx: Tx, sql: str) -> dict[str, str]:
+    """As it was, to as it is."""
+    return {row[0]: row[1] for row in tx.all(sql)}
+
+
 async def test_nothing_that_waited_when_the_backup_was_made_goes_out_after_a_restore(tmp_path: Path) -> None:
     clock, path = FakeClock(), tmp_path / "qiaod.db"
     async with open_database(path, clock) as db:
@@ -112,10 +119,8 @@ async def test_nothing_that_waited_when_the_backup_was_made_goes_out_after_a_res
         report = backup.make(path, tmp_path / "backups", clock)
     backup.restore(report.path, tmp_path, clock)
     async with open_database(path, clock) as db:
-        sends = await db.read(lambda tx: {row["id"]: row["state"] for row in tx.all("SELECT id, state FROM sends")})
-        messages = await db.read(
-            lambda tx: {r["id"]: r["standing"] for r in tx.all("SELECT id, standing FROM messages")}
-        )
+        sends = await db.read(states, "SELECT text, state FROM sends")
+        messages = await db.read(states, "SELECT text, standing FROM messages")
     assert sends == {
         "queued": "unknown",
         "waiting": "unknown",
@@ -137,13 +142,14 @@ async def test_nothing_is_restored_under_a_running_daemon(tmp_path: Path) -> Non
 async def test_only_the_backups_worth_keeping_are_kept(tmp_path: Path) -> None:
     clock, backups = FakeClock(), tmp_path / "backups"
     async with open_database(tmp_path / "qiaod.db", clock):
+        made = []
         for _ in range(5):
-            newest = backup.make(tmp_path / "qiaod.db", backups, clock)
+            made.append(backup.make(tmp_path / "qiaod.db", backups, clock))
             clock.advance(3600)
     dropped = backup.thin_out(backups, hourly=2, daily=1, weekly=0)
     assert len(dropped) == 3
     assert len(list(backups.iterdir())) == 4
-    assert backup.newest_whole(backups) == newest.path
+    assert backup.newest_whole(backups) == made[-1].path
 
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,6 +1,8 @@
 """Retention: what is old goes, what is still needed stays, and no step is large."""
 
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,9 @@ from hypothesis import strategies as st
 
 from daemon.clock import from_ms, to_ms
 from daemon.ids import Ids
-from daemon.store.retention import ROWS, Cursor, Keep, prune_once, shrink
+from daemon.store import connect
+from daemon.store.migrate import migrate
+from daemon.store.retention import PAGES, ROWS, SLACK, Cursor, Keep, prune_once, shrink
 from daemon.store.tx import Tx
 from tests.clock import FakeClock
 from tests.memory import open_tx
@@ -169,7 +173,8 @@ def test_idempotency_keys_go_after_a_day_but_not_under_a_call_that_still_runs() 
     tx = open_tx(clock, epoch=2)
     for key, status, epoch in (("done", 200, 1), ("left running", None, 1), ("running", None, 2)):
         tx.run(
-            "INSERT INTO idempotency (actor, key, fingerprint, status, epoch, created_ms) VALUES ('a', $1, $2, $3, $4, $5)",
+            "INSERT INTO idempotency (actor, key, fingerprint, status, epoch, created_ms)"
+            " VALUES ('a', $1, $2, $3, $4, $5)",
             key,
             b"",
             status,
@@ -226,6 +231,18 @@ def test_every_look_for_what_is_old_uses_an_index() -> None:
         assert not [step for step in plan if step.startswith("SCAN") and "callback_keys" not in step], sql
 
 
-def test_free_pages_are_given_back_in_small_steps() -> None:
-    tx = open_tx()
-    assert shrink(tx) == 0
+def test_free_pages_are_given_back_in_small_steps(tmp_path: Path) -> None:
+    clock = FakeClock()
+    with closing(connect.for_writing(tmp_path / "qiaod.db")) as db:
+        migrate(db)
+        tx = Tx(db, Ids(clock), clock.now())
+        tx.many("INSERT INTO levels VALUES ($1, 1.0, 1)", ((f"{n:01000}",) for n in range(7_000)))
+        tx.run("DELETE FROM levels")
+        before, free = tx.value("PRAGMA page_count"), tx.value("PRAGMA freelist_count")
+        tx.run("BEGIN")
+        lefts = list(iter(lambda: shrink(tx), 0))
+        tx.run("COMMIT")
+        assert lefts == list(range(free - SLACK - PAGES, 0, -PAGES))
+        assert tx.value("PRAGMA freelist_count") == SLACK
+        assert tx.value("PRAGMA page_count") <= before - (free - SLACK)
+        assert connect.problems(db, thorough=True) == ()

@@ -53,7 +53,8 @@ class LineView:
     sender: str | None
     kind: str
     text: str
-    at: datetime
+    at: Annotated[datetime, Note("When it was written; when it was queued, for one of ours.")]
+    received_at: datetime | None
     state: Annotated[str, Note("What became of it: pending, answered, kept; or the state of a send.")]
     reason: str | None
 
@@ -201,6 +202,7 @@ def _line(line: Line) -> LineView:
         kind=line.kind,
         text=line.text,
         at=line.at,
+        received_at=line.received_at,
         state=line.state,
         reason=line.reason,
     )

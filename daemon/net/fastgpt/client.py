@@ -103,19 +103,24 @@ class FastGpt:
         found = await self._lookup(
             workflow, "POST", wire_request.RECORDS_PATHS, json={**chat, "offset": 0, "pageSize": wire_request.RECORDS}
         )
-        names = wire_request.names(question)
         records = [document(record) for record in items(document(found).get("list"))]
-        ours = next((r for r in records if r.get("obj") == "AI" and r.get("dataId") in names), None)
-        if ours is None:
+        answers = {text(record.get("dataId")): record for record in records if record.get("obj") == "AI"}
+        for name in reversed(wire_request.names(question)):
+            if name in answers:  # the last attempt's: those before it broke off
+                return await self._of(workflow, chat, name, answers[name])
+        return None
+
+    async def _of(
+        self, workflow: Workflow, chat: dict[str, str], name: str, record: Mapping[str, Any]
+    ) -> Answer | None:
+        heard = wire_answer.content(record.get("value"))
+        if not heard.text:
             return None
-        heard = wire_answer.content(ours.get("value"))
         heard.rows = rows(
-            await self._lookup(
-                workflow, "GET", wire_request.DETAIL_PATHS, params={**chat, "dataId": text(ours.get("dataId"))}
-            )
+            await self._lookup(workflow, "GET", wire_request.DETAIL_PATHS, params={**chat, "dataId": name})
         )
         heard.detailed = bool(heard.rows)
-        if not heard.text or wire_answer.was_cut(heard):
+        if wire_answer.was_cut(heard):
             return None
         return wire_answer.concluded(heard, self._cleaner(workflow), recovered=True)
 

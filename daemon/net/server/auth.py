@@ -3,8 +3,8 @@
 import socket
 import struct
 from collections import OrderedDict
-from collections.abc import Mapping
-from ipaddress import ip_address, ip_network
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 import structlog
 from aiohttp import web
@@ -20,6 +20,8 @@ from daemon.net.server.routes import Open, Who
 
 log = structlog.get_logger()
 
+Network = IPv4Network | IPv6Network
+
 UNIX = "unix"
 MOST_KNOWN = 10_000  # pairs of key and address that are known to be good
 _UCRED = struct.Struct("3i")  # pid, uid, gid: what SO_PEERCRED gives
@@ -34,12 +36,28 @@ class Caller:
     authorization: str | None = field(repr=False)
 
 
-def read_caller(request: web.Request) -> Caller:
+def read_caller(request: web.Request, proxies: Sequence[Network]) -> Caller:
     uid = peer_uid(request.transport)
-    address = request.remote or ""
+    address = origin(request.remote or "", request.headers.getall("X-Forwarded-For", []), proxies)
     return Caller(
         address=UNIX if uid is not None else address, uid=uid, authorization=request.headers.get("Authorization")
     )
+
+
+def origin(peer: str, forwarded: Sequence[str], proxies: Sequence[Network]) -> str:
+    """Who asked the proxy, where the peer is one of ours; what anybody else says of it is not believed."""
+    hops = [hop.strip() for line in forwarded for hop in line.split(",")]
+    while hops and _is_in(peer, proxies):
+        peer = hops.pop()
+    return peer
+
+
+def _is_in(address: str, networks: Sequence[Network]) -> bool:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in one for one in networks)
 
 
 def peer_uid(transport: "web.BaseRequest | object | None") -> int | None:
@@ -68,11 +86,14 @@ class Door:
     limits: RateLimits
     addresses: Lockout
     keys: Lockout
+    proxies: Sequence[Network] = ()  # whose X-Forwarded-For is believed
     _known: OrderedDict[tuple[str, str], None] = field(factory=OrderedDict, init=False)
 
     @classmethod
-    def standard(cls, access: Access, uids: Mapping[int, Role], clock: Clock) -> "Door":
-        return cls(access, uids, RateLimits.standard(clock), by_address(clock), by_key(clock))
+    def standard(
+        cls, access: Access, uids: Mapping[int, Role], clock: Clock, proxies: Sequence[Network] = ()
+    ) -> "Door":
+        return cls(access, uids, RateLimits.standard(clock), by_address(clock), by_key(clock), proxies)
 
     async def admit(self, caller: Caller, who: Who, headers: dict[str, str]) -> Actor | None:
         """The actor, None where anybody may call; or the reason why not. `headers` are for the answer, either way."""

@@ -1,6 +1,7 @@
 """One route as aiohttp calls it: admit, read, do once, answer."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -26,7 +27,11 @@ HEADERS = web.RequestKey("headers", dict[str, str])  # for the answer, whatever 
 STATUSES = web.RequestKey("statuses", Mapping[type[QiaodError], int])
 ACTOR = web.RequestKey("actor", Actor)
 
-_NUMBERS = {"integer": int, "number": float}
+_ANY = re.compile(".*", re.DOTALL)
+_NUMBERS: dict[str, tuple[Callable[[str], Any], re.Pattern[str]]] = {
+    "integer": (int, re.compile(r"-?[0-9]{1,18}")),
+    "number": (float, re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?")),
+}
 
 
 @frozen
@@ -38,7 +43,7 @@ class Endpoint:
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         request[STATUSES] = self.route.statuses
-        caller = read_caller(request)
+        caller = read_caller(request, self.door.proxies)
         known = await self.door.admit(caller, self.route.who, request[HEADERS])
         if known is not None:
             request[ACTOR] = known
@@ -125,13 +130,10 @@ def _value(schemas: Schemas, schema: Schema, texts: list[str]) -> Any:
     if schema.get("type") == "array":
         return [_value(schemas, schema["items"], [text]) for text in texts]
     text = texts[-1]
-    number = _NUMBERS.get(schema.get("type", ""))
-    if number is not None:
-        try:
-            return number(text) if text.isascii() and "_" not in text and len(text) < 32 else text
-        except ValueError:
-            return text
-    return {"true": True, "false": False}.get(text, text) if schema.get("type") == "boolean" else text
+    read, form = _NUMBERS.get(schema.get("type", ""), (str, _ANY))
+    if not form.fullmatch(text):
+        return text
+    return {"true": True, "false": False}.get(text, text) if schema.get("type") == "boolean" else read(text)
 
 
 def _wrong(call: Call, name: str, code: str, **facts: object) -> QiaodError:

@@ -26,7 +26,6 @@ log = structlog.get_logger()
 
 LINE_MOST = 8190  # bytes of a request line, and of a header: what nginx takes
 HEADERS_MOST = 60
-STALL = 20.0  # seconds a reader may take no byte of an answer
 SAY_EVERY = 60.0  # seconds between two log lines about the same nuisance
 
 _TOO_LATE = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
@@ -40,6 +39,7 @@ class Limits:
     keep_alive: timedelta = timedelta(seconds=15)
     connections: int = 512
     per_address: int = 64  # the Unix socket is exempt
+    stall: timedelta = timedelta(seconds=20)  # how long a reader may take no byte of an answer
 
 
 @define
@@ -246,7 +246,11 @@ class Connection(web.RequestHandler):
 
     def _watch_writing(self, transport: asyncio.Transport) -> None:
         self._free_writing()
-        self._writing = self._loop.call_later(STALL, transport.abort)
+        self._writing = self._loop.call_later(self._guard.limits.stall.total_seconds(), self._stalled, transport)
+
+    def _stalled(self, transport: asyncio.Transport) -> None:
+        self._guard.nuisances.note("stalled")
+        transport.abort()
 
     def _free_writing(self) -> None:
         if self._writing is not None:

@@ -14,6 +14,11 @@ class HttpMetrics:
     connections: Gauge = field(init=False)
     turned_away: Counter = field(init=False)
 
+    @classmethod
+    def standard(cls) -> "HttpMetrics":
+        """In a registry of its own."""
+        return cls(CollectorRegistry())
+
     def __attrs_post_init__(self) -> None:
         self.requests = Counter(
             "qiaod_http_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry

@@ -67,7 +67,7 @@ class Surroundings:
 
     def _admissible(self, request: web.Request) -> None:
         if request.version < HttpVersion10:
-            raise Refused(505)
+            raise Refused(400)  # HTTP/0.9 has no headers to answer with, and no reader left
         if not self.hosts or peer_uid(request.transport) is not None:
             return
         if host_name(request.headers.get("Host", "")) not in self.hosts:

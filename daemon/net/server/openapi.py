@@ -219,6 +219,6 @@ _PARAMETERS: dict[str, Schema] = {
         "name": "If-Match",
         "in": "header",
         "description": "The ETag that was read; 412 where somebody was faster.",
-        "schema": {"type": "string", "pattern": '^(\\*|"[0-9]{1,15}")$'},
+        "schema": _TEXT,
     },
 }

@@ -39,19 +39,15 @@ CODES = {  # what aiohttp itself refuses
     405: "http.method_not_allowed",
     406: "http.not_acceptable",
     408: "http.too_slow",
-    411: "http.length_required",
     413: "http.too_large",
-    414: "http.uri_too_long",
     415: "http.media_type",
-    417: "http.expectation",
     421: "http.misdirected",
     431: "http.headers_too_large",
     503: "http.overloaded",
-    505: "http.version",
 }
 
 
-ENDS = frozenset({408, 413, 421, 431, 505})  # what else comes on the connection is not worth reading
+ENDS = frozenset({408, 413, 421, 431})  # what else comes on the connection is not worth reading
 
 
 class Refused(QiaodError):

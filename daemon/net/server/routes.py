@@ -8,7 +8,7 @@ The answer is an attrs class, a `Page[T]`, a `Reply[T]`, None (204), or an aioht
 
 from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum, auto
-from typing import Any, TypeVar
+from typing import Any, Required, TypedDict, TypeVar, Unpack
 
 from attrs import define, field, frozen
 
@@ -55,6 +55,21 @@ class Route:
         return f"{self.tag.lower().replace(' ', '_')}_{self.handler.__name__}"
 
 
+class Said(TypedDict, total=False):
+    """What a declaration may say; see Route."""
+
+    role: Required[Who]
+    summary: Required[str]
+    status: int
+    effect: bool
+    once: bool
+    body_most: int
+    produces: str | None
+    also: tuple[int, ...]
+    statuses: Mapping[type[QiaodError], int]
+    lenient: bool
+
+
 @define
 class Routes:
     """The routes of one module, told apart in the documents by their tag."""
@@ -62,52 +77,37 @@ class Routes:
     tag: str
     routes: list[Route] = field(factory=list, init=False)
 
-    def get(self, path: str, **said: Any) -> Callable[[H], H]:
+    def get(self, path: str, **said: Unpack[Said]) -> Callable[[H], H]:
         return self.add("GET", path, **said)
 
-    def post(self, path: str, **said: Any) -> Callable[[H], H]:
+    def post(self, path: str, **said: Unpack[Said]) -> Callable[[H], H]:
         return self.add("POST", path, **said)
 
-    def put(self, path: str, **said: Any) -> Callable[[H], H]:
+    def put(self, path: str, **said: Unpack[Said]) -> Callable[[H], H]:
         return self.add("PUT", path, **said)
 
-    def patch(self, path: str, **said: Any) -> Callable[[H], H]:
+    def patch(self, path: str, **said: Unpack[Said]) -> Callable[[H], H]:
         return self.add("PATCH", path, **said)
 
-    def delete(self, path: str, **said: Any) -> Callable[[H], H]:
+    def delete(self, path: str, **said: Unpack[Said]) -> Callable[[H], H]:
         return self.add("DELETE", path, **said)
 
-    def add(
-        self,
-        method: str,
-        path: str,
-        *,
-        role: Who,
-        summary: str,
-        status: int = 200,
-        effect: bool = False,
-        once: bool = False,
-        body_most: int = BODY_MOST,
-        produces: str | None = None,
-        also: tuple[int, ...] = (),
-        statuses: Mapping[type[QiaodError], int] | None = None,
-        lenient: bool = False,
-    ) -> Callable[[H], H]:
+    def add(self, method: str, path: str, **said: Unpack[Said]) -> Callable[[H], H]:
         def declare(handler: H) -> H:
             signature = read_signature(path, handler)
             route = Route(
                 method=method,
                 path=path,
-                who=role,
-                summary=summary,
-                status=204 if signature.answer is None else status,
-                effect=effect,
-                once=once,
-                body_most=body_most,
-                produces=produces,
-                also=also,
-                statuses=statuses or {},
-                lenient=lenient,
+                who=said["role"],
+                summary=said["summary"],
+                status=204 if signature.answer is None else said.get("status", 200),
+                effect=said.get("effect", False),
+                once=said.get("once", False),
+                body_most=said.get("body_most", BODY_MOST),
+                produces=said.get("produces"),
+                also=said.get("also", ()),
+                statuses=said.get("statuses", {}),
+                lenient=said.get("lenient", False),
                 tag=self.tag,
                 handler=handler,
                 signature=signature,

@@ -319,6 +319,16 @@ async def test_a_lost_answer_is_found_by_its_name() -> None:
     assert "dataId=turn-1" in detailed.path
 
 
+async def test_the_answer_of_the_last_attempt_is_the_one_that_counts() -> None:
+    records = wrapped({"list": [record("turn-1", "You can"), record("turn-1-2", SAID), record("turn-2", "other")]})
+    async with neighbour(records, wrapped(ROWS)) as here, fastgpt() as assistant:
+        answer = await assistant.recover(workflow(here), QUESTION)
+
+    assert answer is not None
+    assert answer.text == SAID
+    assert "dataId=turn-1-2" in here.asked[1].path
+
+
 async def test_older_versions_are_asked_by_their_own_paths() -> None:
     lost = says(LOST_PAGE, "404 Not Found", "text/html")
     records = wrapped({"list": [record("turn-1", SAID)]})
@@ -337,7 +347,7 @@ async def test_older_versions_are_asked_by_their_own_paths() -> None:
     [
         [wrapped({"list": [], "total": 0})],
         [wrapped(None)],
-        [wrapped({"list": [record("turn-1", "")]}), wrapped([])],
+        [wrapped({"list": [record("turn-1", "")]})],
         [wrapped({"list": [record("turn-1", "You can")]}), wrapped([{**CHAT, "finishReason": "close"}])],
         [says({"code": 504000, "statusText": "unAuthChat"}, "500 Oops")],
         [says(LOST_PAGE, "404 Not Found", "text/html")],
@@ -382,7 +392,7 @@ async def test_a_question_that_was_answered_before_gets_that_answer() -> None:
 async def test_a_name_taken_by_a_run_that_broke_off_is_left_for_another() -> None:
     nothing = wrapped({"list": [record("turn-1", "")]})
     refused = says(DUPLICATE, "500 Oops")
-    async with neighbour(refused, nothing, wrapped([]), says(completion())) as here, fastgpt() as assistant:
+    async with neighbour(refused, nothing, says(completion())) as here, fastgpt() as assistant:
         answer = await assistant.run(workflow(here, stream=False), QUESTION)
 
     assert (answer.text, answer.recovered) == (SAID, False)

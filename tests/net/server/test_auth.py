@@ -1,6 +1,7 @@
 """Who is let in, who is locked out, who is slowed down."""
 
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from daemon.domain.access import Role
 from daemon.engine.access import KeyText, read_key
-from daemon.net.server.auth import Caller, network
+from daemon.net.server.auth import Caller, network, origin
 from daemon.net.server.lockout import MOST_KEPT, Lockout
 from daemon.net.server.observe import host_name
 from daemon.net.server.ratelimit import RateLimits
@@ -139,6 +140,26 @@ def test_a_mistyped_letter_is_noticed_without_the_store(place: int, letter: str)
 
 def test_one_ipv6_customer_is_one_stranger() -> None:
     assert network("2001:db8::1") == network("2001:db8::ffff:1") != network("2001:db8:0:1::1")
+
+
+PROXIES = [ip_network("127.0.0.0/8"), ip_network("10.0.0.1/32")]
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("127.0.0.1", ["192.0.2.7"], "192.0.2.7"),
+        ("127.0.0.1", ["1.1.1.1, 192.0.2.7"], "192.0.2.7"),  # the first was made up by 192.0.2.7
+        ("127.0.0.1", ["1.1.1.1", "192.0.2.7, 10.0.0.1"], "192.0.2.7"),
+        ("192.0.2.7", ["127.0.0.1"], "192.0.2.7"),
+        ("127.0.0.1", [], "127.0.0.1"),
+        ("127.0.0.1", ["unknown"], "unknown"),
+    ],
+)
+def test_only_our_own_proxies_are_believed_about_whom_they_speak_for(
+    peer: str, forwarded: list[str], address: str
+) -> None:
+    assert origin(peer, forwarded, PROXIES) == address
 
 
 def lockout(clock: FakeClock, most: int = MOST_KEPT) -> Lockout:

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import positive_data_acceptance
+from schemathesis.core.result import Ok
 
 from daemon.clock import SystemClock
 from daemon.codec import parse
@@ -25,7 +26,7 @@ from tests.net.server import zoo
 from tests.net.server.served import serving_routes
 from tests.net.server.test_routes import cages
 
-EXAMPLES = 15  # an operation and a mode; `make fuzz` style runs belong to the bench
+EXAMPLES = 4  # an operation and a mode: seconds here, thousands when somebody asks for them
 
 
 async def serve(folder: Path, ready: threading.Event, done: asyncio.Event, told: dict[str, Any]) -> None:
@@ -60,8 +61,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
 def test_every_answer_is_as_documented(served: dict[str, Any], mode: GenerationMode) -> None:
     schema = schemathesis.openapi.from_dict(served["document"])
     for found in schema.get_all_operations():
+        assert isinstance(found, Ok)
         operation = found.ok()
-        if operation.path == "/crash":
+        if operation.path in ("/crash", "/flood"):
             continue
 
         @settings(
@@ -72,7 +74,7 @@ def test_every_answer_is_as_documented(served: dict[str, Any], mode: GenerationM
             suppress_health_check=list(HealthCheck),
         )
         @given(case=operation.as_strategy(generation_mode=mode))
-        def holds(case: schemathesis.Case) -> None:
+        def holds(case: schemathesis.Case[Any]) -> None:
             case.call_and_validate(
                 base_url=served["url"],
                 headers={"Authorization": f"Bearer {served['key']}"},

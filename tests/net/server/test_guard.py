@@ -12,7 +12,9 @@ import pytest
 
 from daemon.domain.access import Role
 from daemon.net.server.guard import Limits
+from tests.net.server import zoo
 from tests.net.server.served import Served, serving_routes
+from tests.net.server.test_routes import cages
 
 QUICK = Limits(headers=timedelta(seconds=0.5), body=timedelta(seconds=0.4), keep_alive=timedelta(seconds=0.6))
 POST = b"POST /api/v1/keys HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -46,7 +48,7 @@ NO_HTTP = {
     "no host": (b"GET /healthz HTTP/1.1\r\n\r\n", b"400"),
     "two hosts": (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil\r\n\r\n", b"400"),
     "a foreign host": (b"GET /healthz HTTP/1.1\r\nHost: evil.example\r\n\r\n", b"421"),
-    "HTTP 0.9": (b"GET /healthz\r\n\r\n", b"505"),
+    "HTTP 0.9": (b"GET /healthz\r\n\r\n", b"400"),
     "HTTP 9.9": (b"GET /healthz HTTP/9.9\r\nHost: localhost\r\n\r\n", b"400"),
     "a method in small letters": (b"get /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", b"400"),
     "a TLS greeting": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40) + b"\r\n\r\n", b"400"),
@@ -165,6 +167,17 @@ async def freed(api: Served) -> None:
     async with asyncio.timeout(2):
         while not (await exchange(api, b"GET /healthz HTTP/1.0\r\nHost: x\r\n\r\n")).startswith(b"HTTP/1.0 200"):
             continue
+
+
+async def test_who_does_not_read_the_answer_is_cut_off(tmp_path: Path) -> None:
+    limits = Limits(stall=timedelta(seconds=0.3))
+    async with serving_routes(tmp_path, zoo.routes, services=cages, limits=limits) as api:
+        _, writer = await asyncio.open_connection("127.0.0.1", int(api.url.rpartition(":")[2]), limit=1024)
+        writer.write(b"GET /flood HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(5):
+            while not api.registry.get_sample_value("qiaod_http_turned_away_total", {"reason": "stalled"}):
+                await api.get("/healthz", role=None)
+        writer.close()
 
 
 async def test_pipelined_requests_are_all_answered_in_order(tmp_path: Path) -> None:

@@ -53,6 +53,11 @@ class NewAnimal:
 
 
 @frozen(kw_only=True)
+class NewName:
+    name: str
+
+
+@frozen(kw_only=True)
 class Animal:
     id: int
     name: str
@@ -105,15 +110,24 @@ async def mine(call: Call) -> dict[str, str]:
 
 
 @routes.put("/zoo/{number}", role=Role.OPERATOR, summary="Rename an animal")
-async def rename(call: Call, number: int, body: dict[str, str]) -> Reply[dict[str, str]]:
+async def rename(call: Call, number: int, body: NewName) -> Reply[dict[str, str]]:
     if call.if_match not in (None, 3):
         raise PreconditionFailed("stale")
-    return Reply(body={"name": body["name"], "number": str(number)}, version=4)
+    return Reply(body={"name": body.name, "number": str(number)}, version=4)
 
 
 @routes.post("/hooks/{secret}", role=Open.CALLBACK, summary="Raw bytes", body_most=1000)
 async def hook(_: Call, secret: str, body: bytes) -> dict[str, int]:
     return {"path": len(secret), "body": len(body)}
+
+
+@routes.get("/flood", role=Open.PUBLIC, summary="More than any buffer holds", produces="application/octet-stream")
+async def flood(call: Call) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "application/octet-stream"})
+    await response.prepare(call.request)
+    for _ in range(1000):
+        await response.write(bytes(65536))
+    return response
 
 
 @routes.get("/crash", role=Open.PUBLIC, summary="Ends badly")

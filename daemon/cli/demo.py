@@ -1,0 +1,30 @@
+"""`qiaod demo`: the daemon between a simulated WeChat and a simulated FastGPT, in a temporary directory."""
+
+import asyncio
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="End when every reply has arrived; exit 0 only if each came exactly once.")
+@click.option("--port", default=0, show_default="a free one", help="Where the API listens, on 127.0.0.1.")
+def demo(once: bool, port: int) -> None:
+    """Show the daemon at work, with nothing to set up.
+
+    Three WeChat contacts write: a private question, three quick half-sentences that belong together, and a mention in a
+    group. You see each message's way: received, asked, answered, sent. Everything is real but the neighbours: HTTP,
+    store, limits, API. Its state is deleted at the end.
+    """
+    import uvloop
+
+    from daemon.cli.demo_story import tell
+    from daemon.cli.main import language
+
+    with tempfile.TemporaryDirectory(prefix="qiaod-demo-") as folder:
+        story = tell(Path(folder), port=port, once=once, language=language(os.environ))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            sys.exit(runner.run(story))
