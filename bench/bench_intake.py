@@ -68,7 +68,8 @@ def prepare(bridge: Daemon, accounts: int, *, gateway: str = "http://127.0.0.1:9
             "workflow_id": workflow_id,
             "policy": answering,
         }
-        url = url or bridge.url + bridge.call("POST", PATH, account)["callback_url"]
+        told = bridge.call("POST", PATH, account)["callback_url"]  # the first one's: they share a token
+        url = url or bridge.url + told
     return url
 
 

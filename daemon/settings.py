@@ -22,7 +22,7 @@ from daemon.settings_read import BadSettings, Reader, settings_of
 
 ROLES = ("viewer", "operator", "admin", "agent", "auditor")  # daemon.domain.access.Role, which this may not import
 _SOCKET_PATH = 107  # bytes the kernel takes for a Unix socket's path
-LONGEST_STOP = timedelta(seconds=38)  # systemd kills after TimeoutStopSec=40
+LONGEST_DRAIN = timedelta(seconds=31)  # systemd kills after TimeoutStopSec=40; the store closes in the rest
 
 
 def _address(line: str) -> tuple[str, int]:
@@ -60,13 +60,12 @@ def _uid(name: str, role: str) -> None:
 @frozen(kw_only=True)
 class Daemon:
     state_dir: Path = place()
-    language: str = choice("en", "en", "zh", reload=True)
+    language: str = choice("en", "en", "zh")
     reserve_mb: int = integer(64, least=0, most=1024)
     master_key_file: Path = place()
     drain_http: timedelta = span(3, "seconds", least=0, most=30)
     drain_sends: timedelta = span(10, "seconds", least=0, most=30)
     drain_ai: timedelta = span(15, "seconds", least=0, most=30)
-    drain_store: timedelta = span(7, "seconds", least=1, most=30)
 
 
 @frozen(kw_only=True)
@@ -75,14 +74,11 @@ class Http:
     unix_socket: Path = place()
     hosts: tuple[str, ...] = names("localhost", "127.0.0.1", "::1", check=_host)
     public_url: str = text("", _url)
-    cors_origins: tuple[str, ...] = names(check=_url)
     header_timeout: timedelta = span(3, "seconds", least=0.1, most=60)
     body_timeout: timedelta = span(2, "seconds", least=0.1, most=60)
     keep_alive: timedelta = span(15, "seconds", least=0, most=3600)
     connections: int = integer(512, least=8, most=65536)
     per_address: int = integer(64, least=1, most=65536)
-    callback_kb: int = integer(256, least=16, most=4096)
-    body_kb: int = integer(1024, least=16, most=65536)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -106,7 +102,6 @@ class Access:
 
 @frozen(kw_only=True)
 class Gewe:
-    timeout: timedelta = span(20, "seconds", least=1, most=120)
     per_minute: int = integer(40, least=1, most=100_000, reload=True)
     burst: int = integer(3, least=1, most=10_000, reload=True)
     global_per_minute: int = integer(400, least=2, most=1_000_000, reload=True)
@@ -121,7 +116,6 @@ class Gewe:
 class FastGpt:
     in_flight: int = integer(10, least=1, most=200)
     queue: int = integer(1000, least=1, most=100_000)
-    timeout: timedelta = span(120, "seconds", least=1, most=1800, reload=True)
     answer_age: timedelta = span(30, "minutes", least=0.1, most=1440, reload=True)
     workflow_cache: timedelta = span(300, "seconds", least=0, most=86_400)
 
@@ -151,8 +145,7 @@ class Store:
     keep_dead_jobs: timedelta = span(30, "days", least=1, most=365, reload=True)
     keep_dedupe: timedelta = span(60, "days", least=30, most=3650, reload=True)
     keep_quarantine: timedelta = span(14, "days", least=1, most=365, reload=True)
-    keep_idempotency: timedelta = span(24, "hours", least=1, most=720, reload=True)
-    keep_audit: timedelta = span(730, "days", least=365, most=36_500, reload=True)
+    keep_idempotency: timedelta = span(24, "hours", least=1, most=720)
     backup_dir: Path = place("backups")
     backup_every: timedelta = span(1, "hours", least=0, most=720, reload=True)
     backup_hourly: int = integer(24, least=1, most=1000, reload=True)
@@ -275,8 +268,8 @@ def _compare(settings: Settings, reader: Reader) -> None:
         reader.conflict("http", "per_address", "settings.above", other="http.connections")
     if settings.jobs.retry_base > settings.jobs.retry_cap:
         reader.conflict("jobs", "retry_base_seconds", "settings.above", other="jobs.retry_cap_seconds")
-    if daemon.drain_http + daemon.drain_sends + daemon.drain_ai + daemon.drain_store > LONGEST_STOP:
-        reader.conflict("daemon", "drain_ai_seconds", "settings.drains_too_long", most=LONGEST_STOP.seconds)
+    if daemon.drain_http + daemon.drain_sends + daemon.drain_ai > LONGEST_DRAIN:
+        reader.conflict("daemon", "drain_ai_seconds", "settings.drains_too_long", most=LONGEST_DRAIN.seconds)
     if len(bytes(settings.unix_socket)) > _SOCKET_PATH:
         reader.conflict(
             "http", "unix_socket", "settings.socket_path_long", path=settings.unix_socket, most=_SOCKET_PATH

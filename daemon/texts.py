@@ -58,6 +58,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "field.limit": ("Must be a number from 1 to {most}.", "必须是 1 到 {most} 之间的整数。"),
     "field.maxItems": ("Must have at most {bound} items.", "最多 {bound} 项。"),
     "field.maxLength": ("Must have at most {bound} characters.", "最多 {bound} 个字符。"),
+    "field.maxProperties": ("Must have at most {bound} entries.", "最多 {bound} 个条目。"),
     "field.maximum": ("Must be at most {bound}.", "不得大于 {bound}。"),
     "field.minItems": ("Must have at least {bound} items.", "至少 {bound} 项。"),
     "field.minLength": ("Must have at least {bound} characters.", "至少 {bound} 个字符。"),
@@ -439,6 +440,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "turn.no_workflow": (
         "No workflow is set for this account.",
         "该账号未设置工作流。",
+    ),
+    "turn.retries_spent": (
+        "The service keeps failing; questions are repeated again when it answers.",
+        "该服务持续出错，恢复后会再次尝试。",
     ),
     "vault.corrupt": (
         "A stored secret ({context}) is damaged: the key fits, the value does not. Write it anew.",

@@ -6,7 +6,7 @@ from datetime import timedelta
 from random import Random
 from socket import socket
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from daemon.clock import Clock
 from daemon.domain.access import Role
@@ -48,8 +48,9 @@ TABLES: tuple[Routes, ...] = (
 )
 
 MINUTE = timedelta(minutes=1)
-TURNS_AT_ONCE = 200  # conversations with a question under way; most of them wait for one of the pool's seats
 SENDS_AT_ONCE = 200  # accounts sending at the same time: each has one
+UNFORESEEN = timedelta(days=1)  # for so long a job is tried that fails by a mistake of ours
+SPARE = 5  # attempts that a lane allows beyond those its handler uses
 TRIGGERS = (50.0, 200.0)  # messages a second that one account may have answered, and its burst: PROMISES T2
 SAMPLES = (0.2, 20.0)  # unreadable bodies a second that are kept as samples, and their burst
 LEASE = timedelta(minutes=20)  # of one attempt: more than the longest call a workflow may take, and its wait for a seat
@@ -94,10 +95,11 @@ def policy_of(settings: Settings) -> ReplyPolicy:
 
 
 def lanes_of(settings: Settings, *, turns: Handler, outbox: Handler) -> tuple[Lane, ...]:
-    """The age of a job's retries is the handler's business: a turn ends by its question's age, a send by its own."""
-    retry = retry_of(settings, settings.fastgpt.answer_age)
+    """Both handlers decide by themselves when to give up; the lanes' own policy is for what they did not foresee."""
+    retry = evolve(retry_of(settings, UNFORESEEN), attempts=settings.jobs.attempts + SPARE)
+    asking = settings.fastgpt.in_flight + settings.fastgpt.queue  # as many as the pool takes
     return (
-        Lane(name=TURN_LANE, handler=turns, concurrency=TURNS_AT_ONCE, retry=retry, timeout=LEASE),
+        Lane(name=TURN_LANE, handler=turns, concurrency=asking, retry=retry, timeout=LEASE),
         Lane(name=SEND_LANE, handler=outbox, concurrency=SENDS_AT_ONCE, retry=retry, timeout=LEASE),
     )
 

@@ -28,6 +28,26 @@ def test_every_setting_is_documented_with_what_it_is(section: str, key: str) -> 
     assert len(row.split("|")[-2].strip()) > 5
 
 
+@pytest.mark.parametrize(("section", "name"), [(s.name, a.name) for s, _, a in settings_of(Settings)])
+def test_every_setting_is_read_by_something(section: str, name: str) -> None:
+    assert any(_reads(path.read_text("utf-8"), section, name) for path in TREES)
+
+
+def _reads(source: str, section: str, name: str) -> bool:
+    """`settings.gewe.burst`, or `gewe.burst` after `gewe = settings.gewe`."""
+    called = [rf"(?:settings|current)\.{section}", *re.findall(rf"(\w+) = settings\.{section}\b", source)]
+    if f"class {section.capitalize()}:" in source:
+        called += [rf"self\.{section}", "self"]  # by a property of its own section, or of all
+    if "settings: Log" in source and section == "log":
+        called.append("settings")
+    return re.search(rf"\b(?:{'|'.join(called)})\.{name}\b", source) is not None
+
+
+def test_a_setting_that_nothing_reads_is_seen() -> None:
+    assert not _reads("x = settings.http.listen; other.burst", "gewe", "burst")
+    assert _reads("talk = settings.gewe\nx = talk.burst", "gewe", "burst")
+
+
 def _section(name: str) -> list[str]:
     page = documents.CONFIGURATION.read_text("utf-8")
     return page.partition(f"## [{name}]\n")[2].partition("\n## ")[0].splitlines()

@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from daemon.errors import CannotOpen, Invalid, MustNotOpen, NotFound, QiaodError, RemoteUnavailable, StoreUnavailable
 from daemon.exits import exit_code
 from daemon.main import Process, dump_tasks, watch
-from daemon.settings import Log, Settings, load
+from daemon.settings import Jobs, Log, Settings, load
 from daemon.settings_read import BadSettings
 from daemon.systemd import Notifier
 from daemon.vault import WrongKey
@@ -102,7 +102,7 @@ async def test_a_second_signal_hurries_the_stop(systemd: Any) -> None:
 async def test_a_reload_takes_over_what_it_may_and_tells_systemd(systemd: Any) -> None:
     notifier, heard = systemd
     old = Settings()
-    new = evolve(old, log=Log(level="debug"), gewe=evolve(old.gewe, per_minute=7, timeout=timedelta(seconds=9)))
+    new = evolve(old, log=Log(level="debug"), gewe=evolve(old.gewe, per_minute=7), jobs=Jobs(attempts=2))
     ours, relogged = process(notifier, lambda: new)
     bridge = Bridge()
     with capture_logs() as lines:
@@ -111,7 +111,7 @@ async def test_a_reload_takes_over_what_it_may_and_tells_systemd(systemd: Any) -
         ours.heard(signal.SIGTERM)
         await asyncio.wait_for(running, LIMIT)
     (applied,) = bridge.applied
-    assert (applied.gewe.per_minute, applied.gewe.timeout, applied.log.level) == (7, old.gewe.timeout, "debug")
+    assert (applied.gewe.per_minute, applied.jobs.attempts, applied.log.level) == (7, old.jobs.attempts, "debug")
     assert relogged == [applied]
     assert heard() == ["READY=1", "RELOADING=1\nMONOTONIC_USEC=1000000000", "READY=1", "STOPPING=1"]
     assert [line for line in lines if line["event"] == "settings.reloaded"] == [
@@ -119,7 +119,7 @@ async def test_a_reload_takes_over_what_it_may_and_tells_systemd(systemd: Any) -
             "event": "settings.reloaded",
             "log_level": "info",
             "taken": ["gewe.per_minute", "log.level"],
-            "needs_restart": ["gewe.timeout_seconds"],
+            "needs_restart": ["jobs.attempts"],
         }
     ]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from daemon.domain.access import Role
 from daemon.domain.account import ReplyPolicy
-from daemon.settings import ROLES, Gewe, Log, Settings, changed, load, reloaded
+from daemon.settings import ROLES, Jobs, Log, Settings, changed, load, reloaded
 from daemon.settings_fields import of
 from daemon.settings_read import BadSettings, line_of, settings_of, variable
 
@@ -80,7 +80,7 @@ def test_all_mistakes_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
 [gewe]
 per_minut = 10
 burst = "three"
-timeout_seconds = 0
+reply_ttl_minutes = 0
 
 [htp]
 listen = "x"
@@ -92,8 +92,8 @@ listen = "nowhere"
         ("gewe.per_minut", 3, "settings.unknown_near"),
         ("htp", 7, "settings.unknown_near"),
         ("http.listen", 11, "settings.want_address"),
-        ("gewe.timeout_seconds", 5, "settings.out_of_range"),
         ("gewe.burst", 4, "settings.want_integer"),
+        ("gewe.reply_ttl_minutes", 5, "settings.out_of_range"),
         ("log.level", None, "settings.want_choice"),
     ]
 
@@ -117,8 +117,8 @@ def test_a_mistake_names_file_line_key_and_way_out_in_both_languages(tmp_path: P
         ("[gewe]\nper_minute = true", "settings.want_integer"),
         ("[gewe]\nper_minute = 0", "settings.out_of_range"),
         ("[gewe]\npause_low_seconds = 9", "settings.above"),
-        ("[gewe]\ntimeout_seconds = nan", "settings.out_of_range"),
-        ("[gewe]\ntimeout_seconds = '3s'", "settings.want_number"),
+        ("[gewe]\nreply_ttl_minutes = nan", "settings.out_of_range"),
+        ("[gewe]\nreply_ttl_minutes = '3s'", "settings.want_number"),
         ("[gewe]\nlisten = ''", "settings.misplaced"),
         ("[gewe]\nzebra = 1", "settings.unknown"),
         ("gewe = 1", "settings.want_section"),
@@ -180,7 +180,6 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
         "QIAOD_GEWE_PER_MINUTE": "20",
         "QIAOD_GEWE_REPLY_TTL_MINUTES": "2.5",
         "QIAOD_HTTP_HOSTS": "bot.example.org, localhost",
-        "QIAOD_HTTP_CORS_ORIGINS": '["https://a.example"]',
         "QIAOD_ACCESS_UIDS": "0=admin,1000=viewer",
         "QIAOD_LOG_MESSAGE_TEXT": "true",
         "QIAOD_LOG_LEVEL": "debug",
@@ -189,7 +188,6 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     assert (settings.gewe.per_minute, settings.gewe.burst) == (20, 2)
     assert settings.gewe.reply_ttl == timedelta(minutes=2.5)
     assert settings.http.hosts == ("bot.example.org", "localhost")
-    assert settings.http.cors_origins == ("https://a.example",)
     assert settings.access.uids == {"0": "admin", "1000": "viewer"}
     assert settings.log == Log(level="debug", message_text=True)
 
@@ -266,15 +264,15 @@ def test_a_new_accounts_policy_starts_from_the_same_values_in_settings_and_domai
 
 def test_a_change_is_told_apart_by_whether_a_reload_takes_it_over() -> None:
     old = load(None, HOME)
-    new = evolve(old, gewe=evolve(old.gewe, per_minute=5, timeout=timedelta(seconds=7)), log=Log(level="debug"))
-    assert changed(old, new) == (["gewe.per_minute", "log.level"], ["gewe.timeout_seconds"])
+    new = evolve(old, gewe=evolve(old.gewe, per_minute=5), jobs=Jobs(attempts=2), log=Log(level="debug"))
+    assert changed(old, new) == (["gewe.per_minute", "log.level"], ["jobs.attempts"])
     assert changed(old, old) == ([], [])
 
 
 def test_a_reload_takes_over_only_what_it_may() -> None:
     old = load(None, HOME)
-    new = evolve(old, gewe=evolve(old.gewe, per_minute=5, timeout=timedelta(seconds=7)))
-    assert reloaded(old, new).gewe == evolve(Gewe(), per_minute=5)
+    new = evolve(old, gewe=evolve(old.gewe, per_minute=5), jobs=Jobs(attempts=2))
+    assert reloaded(old, new) == evolve(old, gewe=new.gewe)
 
 
 def attempted(path: Path | None, environ: dict[str, str]) -> Settings | BadSettings:

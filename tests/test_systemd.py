@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.settings import LONGEST_STOP
+from daemon.settings import LONGEST_DRAIN
 from daemon.systemd import Notifier, listen_fds, notify_address, take_sockets, watchdog_every
 
 SERVICE = Path("systemd/qiaod.service")
@@ -187,7 +187,7 @@ def test_the_service_sees_the_true_uid_of_its_callers() -> None:
 
 
 def test_a_stop_has_more_time_than_the_drains_may_take() -> None:
-    assert float(unit(SERVICE)["TimeoutStopSec"][0]) > LONGEST_STOP.total_seconds()
+    assert float(unit(SERVICE)["TimeoutStopSec"][0]) > LONGEST_DRAIN.total_seconds()
 
 
 @pytest.mark.parametrize("name", SOCKETS)

@@ -69,19 +69,23 @@ class Turns:
         return await self._ask_each(account, asked, attempt=job.attempts)
 
     async def _ask_each(self, account: Account, asked: Asked, *, attempt: int) -> Result:
-        """Ask the workflow, then its fallbacks, until one answers or the last may be asked again later."""
+        """Ask the workflow, then its fallbacks, until one answers; else wait for the first that may be asked later."""
         assert account.workflow_id is not None  # an account without one begins no turn
         try:
             chain = await self.workflows.chain(account.workflow_id)
         except NotFound as gone:
             return self._give_up(account, asked, gone)
-        outcome: Result | QiaodError = QiaodError("turn.no_workflow")
+        waiting: Snooze | None = None
+        last: QiaodError = NotFound("workflow.not_found", id=account.workflow_id)
         for workflow in chain:
             outcome = await self._ask(account, workflow, asked, attempt)
-            if isinstance(outcome, Done | Failed) or (isinstance(outcome, Snooze) and workflow is chain[-1]):
+            if isinstance(outcome, Done | Failed):
                 return outcome
-        assert isinstance(outcome, QiaodError)
-        return self._give_up(account, asked, outcome)
+            if isinstance(outcome, Snooze):
+                waiting = waiting or outcome
+            else:
+                last = outcome
+        return waiting or self._give_up(account, asked, last)
 
     async def _ask(self, account: Account, workflow: Workflow, asked: Asked, attempt: int) -> Result | QiaodError:
         """One workflow: its answer, a wait, another attempt; or the error with which it is out of the question."""
@@ -109,9 +113,9 @@ class Turns:
         async with self.pool.seat(account.id):
             if wait := breaker.before():
                 raise _barred(workflow, breaker, wait)
-            self._spend(workflow, asked, breaker)
-            await self.db.write(turns.attempt, asked.turn.id, workflow.id)
             try:
+                self._spend(workflow, asked, breaker)
+                await self.db.write(turns.attempt, asked.turn.id, workflow.id)
                 answer = await self._called(workflow, asked)
             except RemoteUnauthorized:
                 breaker.hold(Why.CREDENTIAL_REJECTED)

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ from daemon.store import connect, meta
 from daemon.store.faults import LATER, Fault
 from daemon.store.keeper import EVERY, Keeper, State
 from daemon.store.lock import locked
-from daemon.store.opening import Opened, mark, prepare
+from daemon.store.opening import Opened, damage, mark, prepare
 from daemon.store.readers import Reader, Readers
 from daemon.store.reserve import Reserve
 from daemon.store.tx import P, T, Tx, Work
@@ -156,8 +156,8 @@ class Database:
         for session in (self._writing, *self._reading):
             await session.open()
 
-    async def whole(self, *, thorough: bool) -> bool:
-        found = await asyncio.to_thread(_examine, self.path, thorough=thorough)
+    async def whole(self) -> bool:
+        found = await asyncio.to_thread(damage, self.path, connect.for_reading)
         if found:
             log.critical("store.damaged", path=str(self.path), problems=found)
             mark(self.path)
@@ -246,14 +246,6 @@ async def _beside(
     finally:
         task.cancel()
         await asyncio.wait([task])
-
-
-def _examine(path: Path, *, thorough: bool) -> tuple[str, ...]:
-    try:
-        with closing(connect.for_reading(path)) as db:
-            return connect.problems(db, thorough=thorough)
-    except sqlite3.Error as error:
-        return (str(error),)
 
 
 def _checkpoint(db: sqlite3.Connection) -> None:

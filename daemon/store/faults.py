@@ -42,7 +42,7 @@ _FAILED_READS = frozenset(
         sqlite3.SQLITE_IOERR_CORRUPTFS,
     }
 )
-_PRIMARY = 0xFF  # the low byte of an extended result code is the result code
+PRIMARY = 0xFF  # the low byte of an extended result code is the result code
 
 WINDOW = 60.0  # seconds in which faults of one kind are counted together
 SYNC_FAULTS = 2  # after the second failed fdatasync in a window nothing the page cache says is believed
@@ -59,7 +59,7 @@ def fault_of(error: BaseException) -> Fault | None:
         return None
     if code in _FAILED_READS:
         return Fault.READ
-    return _BY_RESULT.get(code & _PRIMARY)
+    return _BY_RESULT.get(code & PRIMARY)
 
 
 def refusal(fault: Fault | None) -> StoreUnavailable:
@@ -83,8 +83,3 @@ def next_step(fault: Fault, times: Sequence[float], now: float) -> Step:
             return Step.REOPEN if recent <= REOPENINGS else Step.GIVE_UP
         case Fault.REPLACED:
             return Step.GIVE_UP
-
-
-def thoroughly(times: Sequence[float], now: float) -> bool:
-    """Whether a read fault that came back deserves the long check: the quick one compares no index with its table."""
-    return sum(1 for time in times if now - time <= WINDOW) > 1

@@ -10,8 +10,8 @@ import structlog
 from attrs import define, field
 
 from daemon.clock import Clock
-from daemon.errors import StoreUnavailable
-from daemon.store.faults import WINDOW, Fault, Step, fault_of, next_step, refusal, thoroughly
+from daemon.errors import CannotOpen, StoreUnavailable
+from daemon.store.faults import WINDOW, Fault, Step, fault_of, next_step, refusal
 from daemon.store.identity import Identity
 from daemon.store.reserve import Reserve
 
@@ -36,8 +36,8 @@ class Hands(Protocol):
     async def renew(self) -> None:
         """Fresh connections in place of all."""
 
-    async def whole(self, *, thorough: bool) -> bool:
-        """What a fresh connection finds; marks the file for the next start where it is not."""
+    async def whole(self) -> bool:
+        """What fresh connections find; marks the file for the next start where it is not."""
 
     async def rest(self) -> None:
         """Called now and then while all is well."""
@@ -126,7 +126,7 @@ class Keeper:
         try:
             if await self._mended():
                 await self._resume()
-        except (sqlite3.Error, StoreUnavailable) as error:
+        except (sqlite3.Error, StoreUnavailable, CannotOpen) as error:
             again = fault_of(error) or self.fault
             log.warning("store.probe_failed", fault=again, error=str(error))
             if again is not None:
@@ -140,7 +140,7 @@ class Keeper:
             await self.hands.save_room(on=True)
             if self.state is State.SHORT and not self.reserve.hold():
                 return False
-        if step is Step.EXAMINE and not await self.hands.whole(thorough=thoroughly(self._counted(), self._now())):
+        if step is Step.EXAMINE and not await self.hands.whole():
             self.give_up("store.corrupt")
             return False
         if step in (Step.REOPEN, Step.EXAMINE):

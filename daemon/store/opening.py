@@ -1,7 +1,7 @@
 """Before the daemon may use its file: whose it is, whether it is whole, which schema it has, and its new epoch."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from daemon.clock import Clock
 from daemon.errors import CannotOpen, MustNotOpen
 from daemon.ids import Ids
 from daemon.store import backup, connect, meta
-from daemon.store.faults import Fault, fault_of
+from daemon.store.faults import PRIMARY, Fault, fault_of
 from daemon.store.identity import Identity, own
 from daemon.store.migrate import Step, migrate, missing, steps
 from daemon.store.tx import Tx
@@ -43,9 +43,30 @@ def prepare(path: Path, backups: Path, clock: Clock) -> Opened:
     try:
         return _begin(path, backups, clock)
     except Damaged as error:
-        log.critical("store.damaged", path=str(path), error=str(error))
-    _recover(path, backups, clock)
+        log.error("store.suspect", path=str(path), error=str(error))
+    if found := damage(path, connect.for_writing):
+        log.critical("store.damaged", path=str(path), problems=found)
+        _recover(path, backups, clock)
     return _begin(path, backups, clock)
+
+
+def damage(path: Path, connecting: Callable[[Path], sqlite3.Connection]) -> tuple[str, ...]:
+    """What two fresh connections, one after the other, find wrong with the file; nothing where they disagree.
+
+    A failed read once looked like a malformed file that was whole: one look is not enough to replace it by a backup.
+    A disk that cannot be read at all is an error and no finding.
+    """
+    return _look(path, connecting) and _look(path, connecting)
+
+
+def _look(path: Path, connecting: Callable[[Path], sqlite3.Connection]) -> tuple[str, ...]:
+    try:
+        with closing(connecting(path)) as db:
+            return connect.problems(db, thorough=True)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & PRIMARY in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return (str(error),)
+        raise CannotOpen("store.cannot_open", path=path, reason=str(error)) from error
 
 
 def mark(path: Path) -> None:

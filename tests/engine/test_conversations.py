@@ -6,11 +6,17 @@ from typing import Any
 import pytest
 
 from daemon.domain.account import AccountState, ReplyPolicy, RoomPolicy
-from daemon.domain.content import Image, Quote
+from daemon.domain.content import Image
+from daemon.domain.shared import Quote
 from daemon.domain.conversation import Kept
 from daemon.domain.message import MENTION_ALL, Origin, Wxid
 from daemon.engine.conversations import why_kept, why_silent
 from tests.engine.samples import ANN, BOT, NOW, ROOM, account, conversation, in_room, message
+
+
+def empty(kind: Any) -> Any:
+    """A content whose fields do not matter."""
+    return kind(**{field.name: None for field in kind.__attrs_attrs__})
 
 
 def policy(**rooms: Any) -> ReplyPolicy:
@@ -36,13 +42,11 @@ def test_what_is_no_fresh_text_of_somebody_else_is_kept(changes: dict[str, Any],
 
 
 def test_a_picture_is_kept() -> None:
-    fields = {field.name: None for field in Image.__attrs_attrs__}
-    assert why_kept(account(), conversation(), message(content=Image(**fields)), now=NOW) is Kept.NOT_TEXT
+    assert why_kept(account(), conversation(), message(content=empty(Image)), now=NOW) is Kept.NOT_TEXT
 
 
 def test_a_quote_is_answered_like_a_text() -> None:
-    fields = {field.name: None for field in Quote.__attrs_attrs__}
-    assert why_kept(account(), conversation(), message(content=Quote(**fields)), now=NOW) is None
+    assert why_kept(account(), conversation(), message(content=empty(Quote)), now=NOW) is None
 
 
 def test_a_message_just_within_the_age_is_answered() -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+import resource
 import shutil
 import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -180,6 +181,58 @@ async def test_a_file_that_cannot_be_opened_any_more_asks_for_a_restart(tmp_path
         assert refused.value.code == "store.locked_out"
         assert await asyncio.wait_for(fatal, 5) == "store.locked_out"
         (tmp_path / f"{FILE}-wal").rmdir()
+
+
+async def test_one_failed_sync_costs_its_batch_and_a_new_connection_goes_on(tmp_path: Path) -> None:
+    def fails(tx: Tx) -> None:
+        put(tx, "never")
+        raise error_with(sqlite3.SQLITE_IOERR_FSYNC)
+
+    async with store(tmp_path) as db:
+        fatal = told(db)
+        before = await db.write(lambda tx: id(tx.connection))
+        with pytest.raises(StoreUnavailable) as refused:
+            await db.write(fails)
+        assert refused.value.code == "store.sync"
+        await until_written(db, "a")
+        assert await db.write(lambda tx: id(tx.connection)) != before
+        assert await db.read(count) == 1
+        assert not fatal.done()
+
+
+async def test_writing_that_keeps_failing_asks_for_a_restart_and_loses_nothing_acknowledged(tmp_path: Path) -> None:
+    async with store(tmp_path) as db:
+        fatal = told(db)
+        await db.write(put, "a")
+        with files_of_at_most(sum(path.stat().st_size for path in tmp_path.iterdir())):
+            with pytest.raises(StoreUnavailable) as refused:
+                await db.write(put, "b", 5_000_000)
+            assert refused.value.code == "store.sync"
+            async with asyncio.timeout(10):
+                while not fatal.done():
+                    await until_failed(db)
+        assert fatal.result() == "store.sync"
+    async with store(tmp_path) as db:
+        assert await db.read(lambda tx: tx.value("SELECT max(name) FROM levels")) == "a"
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """The kernel lets no file of ours grow beyond it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def until_failed(db: Database) -> None:
+    """Write what does not fit, whenever the store takes something."""
+    try:
+        await db.write(put, "b", 5_000_000)
+    except StoreUnavailable:
+        await asyncio.sleep(SOON)
 
 
 async def test_what_waits_when_a_fault_comes_is_told_at_once(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def _again(seen: Seen, fingerprint: bytes) -> web.Response:
         raise Conflict("idempotency.other_request")
     if seen.status is None:
         raise Conflict("idempotency.running")
-    if seen.status == UNCERTAIN:
+    if seen.status == UNCERTAIN and seen.body is None:
         raise Conflict("idempotency.uncertain")
     if seen.body is None:
         raise Conflict("idempotency.secret_answer")

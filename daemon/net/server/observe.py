@@ -56,6 +56,7 @@ class Surroundings:
             self._admissible(request)
             return await handler(request)
         except ConnectionError:
+            log.info("http.abandoned", method=_method(request), route=pattern(request))
             raise  # the caller is gone: there is nobody to tell
         except Exception as error:
             return self.teller.tell(

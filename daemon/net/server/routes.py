@@ -45,7 +45,7 @@ class Route:
     produces: str | None  # the media type of an answer that is not JSON of ours
     also: tuple[int, ...]  # other statuses that its own answer may have
     statuses: Mapping[type[QiaodError], int]  # where this route's seed has another status for an error
-    lenient: bool  # query parameters that it does not know are passed over
+    lenient: bool  # unknown query parameters are passed over: probes and neighbours add their own
     tag: str
     handler: Callable[..., Awaitable[Any]]
     signature: Signature
@@ -107,7 +107,7 @@ class Routes:
                 produces=said.get("produces"),
                 also=said.get("also", ()),
                 statuses=said.get("statuses", {}),
-                lenient=said.get("lenient", False),
+                lenient=said.get("lenient", isinstance(said["role"], Open)),
                 tag=self.tag,
                 handler=handler,
                 signature=signature,

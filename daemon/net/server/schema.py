@@ -16,6 +16,7 @@ from daemon.secret import Secret
 Schema = dict[str, Any]
 REFERENCE = "#/components/schemas/"
 
+MOST_ITEMS = 1000  # where nobody says otherwise: checking a million small ones would hold up everybody else
 _CENTURY = 3_155_760_000  # seconds: a span past that is a mistake, and further on no timedelta
 
 _PLAIN: dict[Any, Schema] = {
@@ -67,9 +68,9 @@ class Schemas:
         if origin in (Union, UnionType):
             return self._union(arguments)
         if origin in (tuple, list, Sequence, frozenset, set):
-            return {"type": "array", "items": self.of(arguments[0])}
+            return {"type": "array", "items": self.of(arguments[0]), "maxItems": MOST_ITEMS}
         if origin in (dict, Mapping):
-            return {"type": "object", "additionalProperties": self.of(arguments[1])}
+            return {"type": "object", "additionalProperties": self.of(arguments[1]), "maxProperties": MOST_ITEMS}
         raise TypeError(f"no schema for {kind!r}")
 
     def _annotated(self, kind: Any, notes: tuple[Any, ...]) -> Schema:

@@ -47,7 +47,7 @@ class Check:
             yield from self._bounds(value, schema, where)
             if isinstance(value, dict):
                 yield from self._object(value, schema, where)
-            elif isinstance(value, list) and "items" in schema:
+            elif isinstance(value, list) and len(value) <= schema.get("maxItems", 0):
                 for number, item in enumerate(value):
                     yield from self._any(item, schema["items"], f"{where}[{number}]")
 
@@ -103,6 +103,7 @@ _BOUNDS: dict[str, Callable[[Any, Any], bool]] = {
     "maxLength": lambda value, bound: len(value) <= bound,
     "minItems": lambda value, bound: len(value) >= bound,
     "maxItems": lambda value, bound: len(value) <= bound,
+    "maxProperties": lambda value, bound: len(value) <= bound,
     "minimum": lambda value, bound: value >= bound,
     "maximum": lambda value, bound: value <= bound,
     "pattern": lambda value, bound: re.search(bound, value) is not None and not value.endswith("\n"),

@@ -141,7 +141,7 @@ async def serving_routes(
         around = Surroundings(
             clock=clock, ids=ids, teller=teller, metrics=metrics, hosts=frozenset(hosts), language="en"
         )
-        given = {
+        given: dict[web.AppKey[Any], Any] = {
             keys.ACCESS: access,
             core.READINESS: readiness,
             core.REGISTRY: registry,
