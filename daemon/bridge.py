@@ -121,8 +121,12 @@ async def open_bridge(
     sockets: Sockets,
     hurry: asyncio.Event,
     random: Random | None = None,
+    greet: bool = True,
 ) -> AsyncIterator[Bridge]:
-    """Running for as long as the block lasts. Once `hurry` is set, leaving it waits for the store alone."""
+    """Running for as long as the block lasts. Once `hurry` is set, leaving it waits for the store alone.
+
+    `greet`: somebody is there to be shown the first admin key of a new installation.
+    """
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
 
@@ -144,7 +148,7 @@ async def open_bridge(
         # The API. Callbacks are kept from here on; what they set off waits for the lanes.
         face = Face.of(settings, clock, vault)
         access = Access(db, vault.pepper())
-        first_key = await ensure_first_key(access)
+        first_key = await ensure_first_key(access) if greet else None
         app = _app(settings, engine, face, access)
         addresses = await enter(face.stage.serving(app, listeners_of(settings, sockets)))
         bridge = Bridge(addresses[0], first_key, settings, engine)

@@ -213,10 +213,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "key.not_found": ("There is no such key.", "密钥不存在。"),
     "key.void": ("The key is revoked or expired; make a new one.", "密钥已吊销或过期，请新建。"),
     "listen.in_use": ("Somebody is listening on {address} already.", "{address} 已被占用。"),
-    "not_found": (
-        "There is nothing here.",
-        "此处没有内容。",
-    ),
     "pool.closed": ("We are stopping; it is done after the restart.", "服务正在停止，重启后会继续处理。"),
     "pool.full": ("The queue is full; try again shortly.", "队列已满，请稍后再试。"),
     "problem.not_found": ("There is no such problem code.", "没有此错误代码。"),

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -33,7 +34,9 @@ def serve(config: Path | None) -> None:
         if sys.stdout.isatty():
             click.echo(welcome(bridge.url, settings, path, bridge.first_key))
 
-    sys.exit(run(settings, lambda: load(path, os.environ), open_bridge, os.environ, ready))
+    # In a service nobody would see a first key; root and the daemon's own user are known on the Unix socket anyway.
+    opening = partial(open_bridge, greet=sys.stdout.isatty())
+    sys.exit(run(settings, lambda: load(path, os.environ), opening, os.environ, ready))
 
 
 def welcome(url: str, settings: Settings, path: Path | None, first_key: Secret | None) -> str:

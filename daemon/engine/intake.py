@@ -18,7 +18,7 @@ from daemon.domain.message import Message, Origin
 from daemon.engine.accounts import Accounts
 from daemon.engine.conversations import why_kept
 from daemon.engine.turn_steps import schedule
-from daemon.errors import Invalid, NotFound, StoreUnavailable
+from daemon.errors import Invalid, StoreUnavailable
 from daemon.limits.keyed import KeyedBuckets
 from daemon.store import callbacks, conversations, messages
 from daemon.store.database import Database
@@ -71,11 +71,11 @@ class Intake:
     triggers: KeyedBuckets  # how many messages an account may have answered; above it they are only kept
     samples: KeyedBuckets  # how many unreadable bodies are kept as samples
 
-    async def receive(self, body: bytes, group: str, *, request_id: str | None) -> None:
-        """When this returns, neither a crash nor a power cut loses what the callback says.
+    async def receive(self, body: bytes, group: str, *, request_id: str | None) -> bool:
+        """When this returns True, neither a crash nor a power cut loses what the callback says.
 
-        Raises Invalid for what cannot be read, NotFound for an account that is not of this group, and
-        StoreUnavailable where nothing was kept: the sender should come again.
+        False: its account is none of this group. Raises Invalid for what cannot be read, and StoreUnavailable where
+        nothing was kept: the sender should come again.
         """
         try:
             callback = self.read(body)
@@ -84,14 +84,15 @@ class Intake:
             raise
         if isinstance(callback, ControlPacket):
             log.info("callback.probed")
-            return None
+            return True
         if callback.app_id is None:
-            return await self._sample("gewe.callback.without_account", body)
+            await self._sample("gewe.callback.without_account", body)
+            return True
         account = self.accounts.called_back(group, callback.app_id)
         if account is None:
             log.warning("callback.unknown_account", app_id=callback.app_id)
             await self._sample("gewe.callback.unknown_account", body)
-            raise NotFound("not_found")
+            return False
         try:
             async with asyncio.timeout(COMMIT_WITHIN.total_seconds()):
                 await self._keep(account, callback, request_id=request_id)
@@ -104,6 +105,7 @@ class Intake:
                 encode(Spooled(group=group, body=body.decode("utf-8", "replace"), request_id=request_id))
             )
             log.warning("callback.spooled", account=account.id, code=refused.code)
+        return True
 
     async def replay(self) -> int:
         """Take in what was spooled, each once; how many there were. Nothing is removed before all of it is kept."""

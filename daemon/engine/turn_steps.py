@@ -60,7 +60,7 @@ def schedule(tx: Tx, account: Account, conversation_id: ConversationId, *, reque
         ),
     )
     if not added.created:
-        due.postpone(tx, lane=LANE, unique_key=conversation_id, until=begins)
+        due.postpone(tx, added.id, until=begins)
 
 
 def begin(tx: Tx, account: Account, conversation_id: ConversationId, *, request_id: str | None) -> Asked | None:
@@ -123,10 +123,11 @@ def finish(tx: Tx, *, account: Account, asked: Asked, answer: Answer, reply: Rep
     if silent is not None:
         messages.keep(tx, asked.conversation.id, turn_id=asked.turn.id, reason=silent)
         turns.end(tx, asked.turn, TurnState.SKIPPED, answer=answer, error=silent)
-        return
-    messages.answer(tx, asked.conversation.id, asked.turn.id)
-    turns.end(tx, asked.turn, TurnState.ANSWERED, answer=answer)
-    _say(tx, account, asked, answer.text, reply)
+    else:
+        messages.answer(tx, asked.conversation.id, asked.turn.id)
+        turns.end(tx, asked.turn, TurnState.ANSWERED, answer=answer)
+        _say(tx, account, asked, answer.text, reply)
+    _go_on(tx, account, asked)
 
 
 def fail(tx: Tx, *, account: Account, asked: Asked, error: QiaodError, reply: Reply) -> None:
@@ -135,6 +136,15 @@ def fail(tx: Tx, *, account: Account, asked: Asked, error: QiaodError, reply: Re
     turns.end(tx, asked.turn, TurnState.FAILED, error=error.code, detail=str(error))
     if account.policy.on_failure is OnFailure.SENTENCE and account.policy.failure_text:
         _say(tx, account, asked, account.policy.failure_text, reply)
+    _go_on(tx, account, asked)
+
+
+def _go_on(tx: Tx, account: Account, asked: Asked) -> None:
+    """What was said while the turn waited for another attempt found its job ready, and is in no turn yet."""
+    conversation_id = asked.conversation.id
+    left = messages.first_pending(tx, conversation_id) is not None
+    if left and jobs.open_twin(tx, LANE, conversation_id) is None:
+        schedule(tx, account, conversation_id, request_id=None)
 
 
 def _say(tx: Tx, account: Account, asked: Asked, text: str, reply: Reply) -> None:

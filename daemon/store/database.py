@@ -13,7 +13,7 @@ import structlog
 from attrs import define, field, frozen
 
 from daemon.clock import Clock
-from daemon.errors import StoreUnavailable
+from daemon.errors import CannotOpen, StoreUnavailable
 from daemon.ids import Ids
 from daemon.store import connect, meta
 from daemon.store.faults import LATER, Fault
@@ -84,6 +84,7 @@ class Database:
     _opened: Opened
     _reserve: Reserve
     _every: float
+    _short: bool = field(kw_only=True)  # the reserve had to be given up to open the file
     _writer: Writer = field(init=False)
     _readers: Readers = field(init=False)
     _keeper: Keeper = field(init=False)
@@ -94,6 +95,8 @@ class Database:
         if self._opened.greatest_id is not None:
             ids.continue_after(self._opened.greatest_id)
         self._keeper = Keeper(self, self.clock, self._opened.identity, self._reserve, self._every)
+        if self._short:
+            self._keeper.give_reserve()
         self._writer = Writer(self._writing, self.clock, ids, self.epoch, self._keeper.guard, self._keeper.met)
         readers = [Reader(session, self.clock) for session in self._reading]
         self._readers = Readers(readers, self.clock, Ids(self.clock), self.epoch, self._keeper.met)
@@ -221,10 +224,18 @@ async def open_database(
     Raises CannotOpen, whose `exit_code` says whether a restart may help.
     """
     with locked(path.parent):
-        opened = await asyncio.to_thread(prepare, path, backups or path.parent / "backups", clock)
+        kept, short = Reserve(path.parent, reserve), False
+        preparing = partial(prepare, path, backups or path.parent / "backups", clock)
+        try:
+            opened = await asyncio.to_thread(preparing)
+        except CannotOpen:
+            if not (kept.held() and kept.starved()):
+                raise
+            kept.release()
+            opened, short = await asyncio.to_thread(preparing), True
         writing = Threaded(partial(connect.for_writing, path))
         reading = [Threaded(partial(connect.for_reading, path)) for _ in range(READERS)]
-        db = Database(path, clock, opened.epoch, writing, reading, opened, Reserve(path.parent, reserve), every)
+        db = Database(path, clock, opened.epoch, writing, reading, opened, kept, every, short=short)
         await db.renew()
         try:
             async with _beside(db.run(), db.crashed):

@@ -57,6 +57,8 @@ def fault_of(error: BaseException) -> Fault | None:
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         return None
+    if code == sqlite3.SQLITE_IOERR_SHMSIZE:  # how a full disk shows where the index over the WAL has to grow
+        return Fault.FULL
     if code in _FAILED_READS:
         return Fault.READ
     return _BY_RESULT.get(code & PRIMARY)

@@ -82,15 +82,19 @@ class Keeper:
             log.error("store.fault", fault=fault)
         self._note(fault)
         if fault is Fault.FULL and self.reserve.held():
-            self.reserve.release()
-            self._given = True
-            self.state = State.SHORT
+            self.give_reserve()
         else:
             self.state = State.REFUSING
         self.hands.turn_away(refusal(fault))
         if self._step() is Step.GIVE_UP:
             self.give_up(f"store.{fault}")
         self._called.set()
+
+    def give_reserve(self) -> None:
+        """The disk is full: what was held back is for those who end something."""
+        self.reserve.release()
+        self._given, self.state, self.fault = True, State.SHORT, Fault.FULL
+        self._times.setdefault(Fault.FULL, [])
 
     def give_up(self, reason: str) -> None:
         """Only a new process can help."""

@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from daemon.errors import CannotOpen
@@ -22,8 +22,9 @@ def locked(directory: Path) -> Iterator[None]:
         raise cannot_open(directory / NAME, error) from error
     try:
         _take(descriptor, directory)
-        os.truncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        with suppress(OSError):  # a full disk: only the next one's error message would have been better for it
+            os.truncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         yield
     finally:
         os.close(descriptor)  # the file stays: removing it would let two hold two files of one name

@@ -1,5 +1,6 @@
 """Before the daemon may use its file: whose it is, whether it is whole, which schema it has, and its new epoch."""
 
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -13,7 +14,7 @@ from daemon.errors import CannotOpen, MustNotOpen
 from daemon.ids import Ids
 from daemon.store import backup, connect, meta
 from daemon.store.faults import PRIMARY, Fault, fault_of
-from daemon.store.identity import Identity, own
+from daemon.store.identity import Identity, cannot_open, own
 from daemon.store.migrate import Step, migrate, missing, steps
 from daemon.store.tx import Tx
 
@@ -21,6 +22,7 @@ log = structlog.get_logger()
 
 MARK = "corrupt"  # a file of this name says that the last process found the database damaged
 OLDEST = (3, 37, 0)  # STRICT tables
+_BLOCK = 1 << 20
 
 
 @frozen
@@ -44,6 +46,7 @@ def prepare(path: Path, backups: Path, clock: Clock) -> Opened:
         return _begin(path, backups, clock)
     except Damaged as error:
         log.error("store.suspect", path=str(path), error=str(error))
+    _readable(path)
     if found := damage(path, connect.for_writing):
         log.critical("store.damaged", path=str(path), problems=found)
         _recover(path, backups, clock)
@@ -57,6 +60,20 @@ def damage(path: Path, connecting: Callable[[Path], sqlite3.Connection]) -> tupl
     A disk that cannot be read at all is an error and no finding.
     """
     return _look(path, connecting) and _look(path, connecting)
+
+
+def _readable(path: Path) -> None:
+    """Every byte of it, without SQLite, which takes some failed reads for a malformed file."""
+    for part in (path, path.with_name(path.name + "-wal")):
+        try:
+            with part.open("rb", buffering=0) as file:
+                at = 0
+                while block := os.pread(file.fileno(), _BLOCK, at):
+                    at += len(block)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise cannot_open(part, error) from error
 
 
 def _look(path: Path, connecting: Callable[[Path], sqlite3.Connection]) -> tuple[str, ...]:

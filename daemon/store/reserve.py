@@ -13,6 +13,8 @@ NAME = "reserve.bin"
 ROOMY = 0.10  # of the disk free: then it is taken, and taken again
 ENOUGH, AMPLE = 2, 4  # times its own size: with less than the one free never, with the other even on a huge full disk
 
+LITTLE = 1 << 20  # bytes: some pages of WAL and the index over it
+
 
 @define(eq=False)
 class Reserve:
@@ -53,6 +55,10 @@ class Reserve:
         """Bytes that we may still write."""
         disk = os.statvfs(self.directory)
         return disk.f_bavail * disk.f_frsize
+
+    def starved(self) -> bool:
+        """Too little is free even to open the database."""
+        return self.free() < LITTLE
 
     def _plenty(self) -> bool:
         disk = os.statvfs(self.directory)

@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from daemon.clock import SystemClock
@@ -61,6 +61,18 @@ async def reserve_held(db: Database) -> None:
             await asyncio.sleep(EVERY)
 
 
+async def start_on_a_full_disk(path: Path, hog: Path) -> None:
+    with hog.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    async with open_database(path, SystemClock(), reserve=RESERVE, every=EVERY) as db:
+        assert db.status().state == "short", db.status()
+        await db.settle(put, 4_000_000)
+        assert not await write_until_refused(db, 6_000_000)
+        hog.unlink()
+        await seconds_until_written(db, 5_000_000)
+
+
 async def main(directory: Path) -> None:
     path, hog = directory / "qiaod.db", directory / "hog"
     hog.write_bytes(b"x" * (3 << 20))
@@ -82,9 +94,10 @@ async def main(directory: Path) -> None:
         assert took < 1, took
         await reserve_held(db)
         assert db.status().state == "open"
+    await start_on_a_full_disk(path, hog)
     with closing(sqlite3.connect(path)) as after:
         kept = {int(name) for (name,) in after.execute("SELECT name FROM levels")}
-        assert kept == {*acknowledged, *settled, 3_000_000}
+        assert kept == {*acknowledged, *settled, 3_000_000, 4_000_000, 5_000_000}
         assert after.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 

@@ -279,6 +279,7 @@ def error_with(code: int) -> sqlite3.Error:
     ("code", "fault"),
     [
         (sqlite3.SQLITE_FULL, Fault.FULL),
+        (sqlite3.SQLITE_IOERR_SHMSIZE, Fault.FULL),
         (sqlite3.SQLITE_BUSY, Fault.BUSY),
         (sqlite3.SQLITE_BUSY_SNAPSHOT, Fault.BUSY),
         (sqlite3.SQLITE_IOERR_FSYNC, Fault.SYNC),

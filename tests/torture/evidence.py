@@ -22,7 +22,7 @@ SELECT s.id, a.app_id AS app, s.peer AS 'to', s.text, s.state, s.batch, s.turn_i
   FROM sends s JOIN accounts a ON a.id = s.account_id ORDER BY s.id
 """
 _JOBS = """
-SELECT lane, unique_key AS serves, state, due_ms <= CAST(strftime('%s', 'now') AS INTEGER) * 1000 AS due
+SELECT lane, unique_key AS serves, state, due_ms <= (julianday('now') - 2440587.5) * 86400000 + 5000 AS due
   FROM jobs WHERE state IN ('ready', 'running', 'dead')
 """
 

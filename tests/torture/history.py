@@ -32,6 +32,10 @@ class Rule(StrEnum):
     REPLIES_DISORDERED = "replies to a conversation did not come in the order in which they were written"
     TOO_FAST = "an account sent faster than its limit"
     DAMAGED = "the database is damaged"
+    REQUEST_LOST = "a restart lost a request that it must not lose"
+    ORPHANS_LEFT = "what a killed process had begun was not taken up again at once"
+    STALE_OWNER = "a process of an earlier epoch could end a job"
+    UNTOLD = "the service manager was not told what is so"
 
 
 @frozen

@@ -90,6 +90,11 @@ class Daemon:
         self.signal(signal.SIGTERM)
         return await self.ended()
 
+    async def again(self) -> None:
+        """A planned restart."""
+        await self.stop()
+        await self.start()
+
     async def ended(self, *, limit: float = LIMIT) -> int:
         assert self.process
         async with asyncio.timeout(limit):

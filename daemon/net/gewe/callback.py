@@ -32,10 +32,11 @@ class Taken:
     lenient=True,
 )
 async def deliver(call: Call, callback_key: str) -> Taken:
-    """A wrong secret is answered like any other path that is not there, and its body is not read."""
+    """A wrong secret, or an account of somebody else, is answered like any path that is not there."""
     group = call.service(ACCOUNTS).behind_callback(callback_key)
     if group is None:
         raise Refused(404)
     body = await read_body(call.request, BODY_MOST)
-    await call.service(INTAKE).receive(body, group, request_id=call.id)
+    if not await call.service(INTAKE).receive(body, group, request_id=call.id):
+        raise Refused(404)
     return Taken()

@@ -2,10 +2,9 @@
 
 import asyncio
 import errno
-import os
 import socket
 import stat
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +21,6 @@ from daemon.net.server.readiness import Readiness
 
 log = structlog.get_logger()
 
-FIRST_FD = 3  # sd_listen_fds(3)
 BACKLOG = 4096  # the kernel cuts it to net.core.somaxconn: while we restart, callers wait there
 SOCKET_MODE = 0o660
 LAST_MOMENT = 0.2  # seconds between telling a late handler to stop and closing its connection
@@ -62,18 +60,6 @@ def open_unix(path: Path) -> Listener:
     _bind(listening, str(path), str(path))
     path.chmod(SOCKET_MODE)  # nobody can have connected: it does not listen yet
     return Listener(name=API, socket=listening, path=path)
-
-
-def inherited(environ: Mapping[str, str], pid: int) -> dict[str, Listener]:
-    """The sockets systemd handed over, by name; as duplicates, since the originals are its own business."""
-    if environ.get("LISTEN_PID") != str(pid):
-        return {}
-    names = environ.get("LISTEN_FDNAMES", "").split(":")
-    listeners = {}
-    for number in range(int(environ.get("LISTEN_FDS", "0"))):
-        name = names[number] if number < len(names) and names[number] in (HTTP, API) else (HTTP, API)[number % 2]
-        listeners[name] = Listener(name=name, socket=socket.socket(fileno=os.dup(FIRST_FD + number)))
-    return listeners
 
 
 @define(kw_only=True)

@@ -4,8 +4,6 @@ import asyncio
 import os
 import socket
 import stat
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -20,7 +18,7 @@ from aiohttp import ClientConnectorError, ClientError, ClientSession, web
 from daemon.domain.access import Role
 from daemon.errors import Conflict
 from daemon.net.server.call import Call
-from daemon.net.server.listen import Listener, inherited, open_tcp, open_unix
+from daemon.net.server.listen import Listener, open_tcp, open_unix
 from daemon.net.server.routes import Open, Routes
 from tests.net.server.served import Served, serving_routes
 
@@ -74,11 +72,6 @@ def test_a_port_that_is_taken_is_told_by_name() -> None:
     with pytest.raises(Conflict, match="already"):
         open_tcp("127.0.0.1", first.socket.getsockname()[1])
     first.socket.close()
-
-
-def test_sockets_handed_to_another_process_are_not_ours() -> None:
-    assert inherited({"LISTEN_PID": "1", "LISTEN_FDS": "2"}, 4711) == {}
-    assert inherited({}, 4711) == {}
 
 
 ARRIVED = web.AppKey("arrived", asyncio.Event)
@@ -148,24 +141,3 @@ def test_callers_wait_in_the_backlog_of_a_socket_that_systemd_holds(tmp_path: Pa
 
     LOOPS[loop](scenario())
     held.close()
-
-
-CHILD = """
-import os, sys
-from daemon.net.server.listen import inherited
-os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4)
-given = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "2", "LISTEN_FDNAMES": "api:http"}
-print(*(f"{name} {listener.address}" for name, listener in sorted(inherited(given, os.getpid()).items())), sep="\\n")
-"""
-
-
-def test_sockets_from_systemd_are_told_apart_by_their_names(tmp_path: Path) -> None:
-    api, http = open_unix(tmp_path / "held.sock").socket, open_tcp("127.0.0.1", 0).socket
-    numbers = (api.fileno(), http.fileno())
-    child = subprocess.run(
-        [sys.executable, "-c", CHILD, *map(str, numbers)], pass_fds=numbers, capture_output=True, text=True, check=True
-    )
-    port = http.getsockname()[1]
-    assert child.stdout.split("\n")[:2] == [f"api unix:{tmp_path}/held.sock", f"http http://127.0.0.1:{port}"]
-    for held in (api, http):
-        held.close()

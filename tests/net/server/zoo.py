@@ -88,7 +88,7 @@ async def listing(
     size: Size | None = None,
     at_least: Annotated[int, Range(0, 100)] = 0,
     tame: bool | None = None,
-    tags: tuple[str, ...] = (),
+    tags: Annotated[tuple[str, ...], Length(most=20)] = (),
 ) -> Page[Animal]:
     assert isinstance(tags, tuple)
     assert tame in (None, True, False)
