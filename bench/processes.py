@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -85,6 +86,7 @@ class Daemon:
     pid: int
     url: str
     state: Path
+    started_in: float  # seconds from its first instruction to READY=1
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """Its API on the Unix socket, where we are the admin."""
@@ -116,12 +118,13 @@ def daemon(state: Path | None = None, *, core: int = SERVER, settings: str = "")
         with _notified(home / "notify") as (wait, address):
             environ = {"QIAOD_DAEMON_STATE_DIR": str(state), "NOTIFY_SOCKET": address}
             command = ("daemon", "serve", "--config", str(config))
+            began = time.perf_counter()
             with process(command, core=core, environ=environ, log=log) as child:
                 try:
                     wait()
                 except TimeoutError:
                     raise RuntimeError(f"the daemon did not start: {log.read_text()[-2000:]}") from None
-                yield Daemon(child.pid, _url(log), state)
+                yield Daemon(child.pid, _url(log), state, time.perf_counter() - began)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from random import Random, SystemRandom
 from aiohttp import web
 from attrs import define, frozen
 
+from daemon import memory
 from daemon.clock import Clock
 from daemon.domain.callback import Callback
 from daemon.domain.workflow import Provider
@@ -24,6 +25,7 @@ from daemon.engine.conversations import Conversations
 from daemon.engine.intake import Intake
 from daemon.engine.jobs import Jobs
 from daemon.engine.outbox import Outbox
+from daemon.engine.pressure import Pressure
 from daemon.engine.sends import Sends
 from daemon.engine.standing import Standing
 from daemon.engine.timers import Timers
@@ -44,7 +46,7 @@ from daemon.net.server.auth import Door
 from daemon.net.server.idempotency import Replays
 from daemon.secret import Secret
 from daemon.settings import Settings
-from daemon.stages import confirm_key, each_second, fatal, put_right, ready, replay, restore_levels, working
+from daemon.stages import Gauge, confirm_key, each_second, fatal, put_right, ready, replay, restore_levels, working
 from daemon.store import meta
 from daemon.store.database import Database, open_database
 from daemon.store.spool import Spool
@@ -87,6 +89,7 @@ class Engine:
     turns: Turns
     sends: Sends
     jobs: Jobs
+    pressure: Pressure
 
 
 @define
@@ -159,13 +162,16 @@ async def open_bridge(
         await enter(working(engine.jobs, db, grace=grace, hurry=hurry))
         _ = await enter(running(replay(engine.intake), "spool.replay"))
         _ = await enter(running(_upkeep(bridge).run(), "upkeep"))
+        gauge = Gauge(db, engine.jobs, memory.limit())
+        _ = await enter(running(gauge.watch_jobs(), "jobs.watch"))
+        each_second(engine.timers, lambda: engine.pressure.look(gauge()))
         each_second(engine.timers, ClockWatch(clock, lambda _: engine.jobs.wake(engine.jobs.names)).look)
         await enter(ready(face.readiness))
         yield bridge
 
 
 def _engine(settings: Settings, db: Database, vault: Vault, spool: Spool, outbound: Outbound, random: Random) -> Engine:
-    clock = db.clock
+    clock, pressure = db.clock, Pressure(db.clock)
     timers, breakers = Timers(clock), Breakers(clock, random)
     pool, pace = Pool(settings.fastgpt.in_flight, settings.fastgpt.queue), pace_of(settings, clock, random)
     retry = retry_of(settings, settings.fastgpt.answer_age)
@@ -182,6 +188,7 @@ def _engine(settings: Settings, db: Database, vault: Vault, spool: Spool, outbou
         budgets={provider: RetryBudget(clock) for provider in Provider},
         random=random,
         reply=reply_of(settings),
+        pressure=pressure,
     )
     outbox = Outbox(db, accounts, GeweClient(outbound), pace, breakers, retry, random)
     intake = Intake(
@@ -203,8 +210,9 @@ def _engine(settings: Settings, db: Database, vault: Vault, spool: Spool, outbou
         conversations=Conversations(db),
         intake=intake,
         turns=turns,
-        sends=Sends(db, settings.gewe.text_bytes, settings.gewe.send_ttl),
+        sends=Sends(db, settings.gewe.text_bytes, settings.gewe.send_ttl, pressure),
         jobs=Jobs(db, clock, timers, random, lanes_of(settings, turns=turns, outbox=outbox)),
+        pressure=pressure,
     )
 
 
@@ -246,6 +254,7 @@ def _upkeep(bridge: Bridge) -> Upkeep:
         db=bridge.engine.db,
         keep=lambda: keep_of(bridge.settings),
         backups=lambda: backups_of(bridge.settings),
+        pressed=lambda: bridge.engine.pressure.pressed,
     )
 
 

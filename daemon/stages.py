@@ -1,16 +1,20 @@
 """Steps of the start and of the stop that are more than a call: each is entered on the bridge's stack."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 
 import structlog
+from attrs import define
 
+from daemon import memory
 from daemon.engine.intake import Intake
 from daemon.engine.jobs import Jobs
 from daemon.engine.outbox import LEVELS
+from daemon.engine.pressure import Signals
 from daemon.engine.timers import Timers
 from daemon.errors import CannotOpen, StoreUnavailable
 from daemon.limits.pace import Pace
@@ -23,6 +27,8 @@ from daemon.vault import Vault
 log = structlog.get_logger()
 
 CHECK_VALUE = "vault.check_value"  # in the table `meta`
+PLENTY = 4 * 1024**3  # bytes free that are enough whatever share of a large disk they are
+WATCH_JOBS_EVERY = 5.0  # seconds
 REPLAY_EVERY = timedelta(seconds=1)  # while something is spooled: the store may be well again
 
 
@@ -99,6 +105,37 @@ async def replay(intake: Intake, interval: timedelta = REPLAY_EVERY) -> None:
                 await intake.replay()
             except StoreUnavailable as error:
                 log.info("spool.waiting", code=error.code)
+
+
+@define
+class Gauge:
+    """Measures what presses the daemon; the age of the jobs is read from the store now and then."""
+
+    db: Database
+    jobs: Jobs
+    memory_limit: int
+    oldest_job: float = 0.0
+
+    def __call__(self) -> Signals:
+        state, disk = self.db.status(), os.statvfs(self.db.path.parent)
+        plenty = disk.f_bavail * disk.f_frsize > PLENTY
+        return Signals(
+            oldest_job=self.oldest_job,
+            write_age=state.age,
+            wal_bytes=state.wal_bytes,
+            free_disk=1.0 if plenty else disk.f_bavail / max(disk.f_blocks, 1),
+            memory=memory.resident() / self.memory_limit,
+        )
+
+    async def watch_jobs(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(WATCH_JOBS_EVERY)
+            try:
+                depths = await self.jobs.depths()
+            except StoreUnavailable:
+                continue  # what presses then is seen in the other signals
+            self.oldest_job = max((depth.oldest.total_seconds() for depth in depths), default=0.0)
 
 
 def each_second(timers: Timers, look: Callable[[], None]) -> None:

@@ -215,6 +215,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "listen.in_use": ("Somebody is listening on {address} already.", "{address} 已被占用。"),
     "pool.closed": ("We are stopping; it is done after the restart.", "服务正在停止，重启后会继续处理。"),
     "pool.full": ("The queue is full; try again shortly.", "队列已满，请稍后再试。"),
+    "pressure.reading": (
+        "The daemon is hard pressed; reading waits. Try again in a few seconds.",
+        "守护进程负载过高，读取暂缓，请稍后再试。",
+    ),
+    "pressure.work": (
+        "The daemon is hard pressed; nothing new is begun. Try again in a few seconds.",
+        "守护进程负载过高，暂不接受新任务，请稍后再试。",
+    ),
     "problem.not_found": ("There is no such problem code.", "没有此错误代码。"),
     "rate.api": ("Too many requests with this key; try again later.", "请求过于频繁，请稍后再试。"),
     "remote.bad_address": (

@@ -10,6 +10,7 @@ from daemon.domain.account import Account
 from daemon.domain.message import Wxid
 from daemon.domain.send import NewSend, Send, SendOrigin, SendState
 from daemon.engine.outbox import enqueue
+from daemon.engine.pressure import Pressure
 from daemon.engine.split import split
 from daemon.errors import Conflict, NotFound
 from daemon.store import conversations, sends
@@ -41,11 +42,13 @@ class Sends:
     db: Database
     most_bytes: int  # of one WeChat message
     lives: timedelta  # an API send that waits longer than this expires
+    pressure: Pressure
 
     async def add(
         self, account: Account, *, to: Wxid, text: str, mentions: tuple[Wxid, ...], by: str, request_id: str | None
     ) -> Queued:
         """Queue a text. It is durable when this returns; a long one goes in several parts."""
+        self.pressure.admit_work()
         if not account.may_send:
             raise Conflict("account.not_sending", state=account.state)
         pieces = split(text, self.most_bytes)

@@ -15,6 +15,7 @@ from daemon.domain.workflow import Answer, Memory, Provider, Workflow
 from daemon.engine.accounts import Accounts
 from daemon.engine.jobs import Done, Failed, Result, Snooze
 from daemon.engine.ports import Assistant
+from daemon.engine.pressure import Pressure
 from daemon.engine.questions import Asked, question
 from daemon.engine.turn_steps import Args, Reply, begin, fail, finish, trouble
 from daemon.engine.workflows import Workflows
@@ -54,6 +55,7 @@ class Turns:
     budgets: Mapping[Provider, RetryBudget]
     random: Random
     reply: Reply
+    pressure: Pressure
 
     async def __call__(self, job: Job) -> Result:
         args = decode(job.args, Args)
@@ -61,6 +63,7 @@ class Turns:
             account = self.accounts.get(args.account_id)
         except NotFound:
             return Done()  # removed with its conversations
+        self.pressure.admit_work()
         asked = await self.db.write(begin, account, args.conversation_id, request_id=job.request_id)
         if asked is None:
             return Done()

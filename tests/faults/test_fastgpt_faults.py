@@ -154,9 +154,9 @@ async def test_while_the_breaker_is_open_questions_wait_without_attempts(tmp_pat
     patient = {"attempts": 3, "retry_base": timedelta(milliseconds=10)}
     async with house(tmp_path, policy=APOLOGISES, jobs=patient) as h:
         down = h.fastgpt.faults.add(always(Kind.STATUS, status=503))
-        for number in (1, 2):  # 3 and 2 failures: the fifth in a row opens it
+        for number, failures in ((1, 3), (2, 5)):  # the fifth in a row opens it
             await h.writes("在吗", wxid=f"wxid_friend{number:08}")
-        await h.fastgpt.ledger.wait_for(ASK, 5, ended=True)
+            await h.fastgpt.ledger.wait_for(ASK, failures, ended=True)
         await h.writes("第三位", wxid="wxid_friend00000003")
         path = "/api/v1/integrations/conversations"
         waiting = [row["id"] for row in (await h.api.get(path))["data"] if row["peer"] == "wxid_friend00000003"][0]

@@ -190,12 +190,12 @@ async def test_one_failed_sync_costs_its_batch_and_a_new_connection_goes_on(tmp_
 
     async with store(tmp_path) as db:
         fatal = told(db)
-        before = await db.write(lambda tx: id(tx.connection))
+        await db.write(lambda tx: tx.run("CREATE TEMP TABLE only_on_this_connection (x)"))
         with pytest.raises(StoreUnavailable) as refused:
             await db.write(fails)
         assert refused.value.code == "store.sync"
         await until_written(db, "a")
-        assert await db.write(lambda tx: id(tx.connection)) != before
+        assert await db.write(lambda tx: tx.value("SELECT count(*) FROM sqlite_temp_schema")) == 0
         assert await db.read(count) == 1
         assert not fatal.done()
 

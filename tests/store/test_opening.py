@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import CannotOpen, MustNotOpen
-from daemon.store import backup
+from daemon.store import backup, connect
 from daemon.store.database import open_database
 from daemon.store.lock import locked
-from daemon.store.migrate import latest
+from daemon.store.migrate import latest, migrate
+from daemon.store.opening import damage as damage_of
 from daemon.store.tx import Tx
 from tests.clock import FakeClock
 
@@ -244,3 +245,13 @@ async def test_a_killed_daemon_loses_nothing_it_acknowledged(tmp_path: Path) -> 
     async with open_database(path, FakeClock(elapsed=timedelta(days=1).total_seconds())) as db:
         assert await db.read(names) == [f"{int(n):04}" for n in acknowledged]
         assert db.epoch == 2
+
+
+@pytest.mark.parametrize("looks", [["garbage", "whole"], ["whole", "garbage"]])
+def test_one_bad_look_among_two_is_not_taken_for_damage(tmp_path: Path, looks: list[str]) -> None:
+    (tmp_path / "garbage").write_bytes(b"no database at all" * 1000)
+    with closing(connect.for_writing(tmp_path / "whole")) as db:
+        migrate(db)
+    seen = iter(looks)
+    assert damage_of(tmp_path / "whole", lambda _: sqlite3.connect(tmp_path / next(seen))) == ()
+    assert damage_of(tmp_path / "garbage", sqlite3.connect) != ()

@@ -4,14 +4,13 @@ import asyncio
 import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from collections.abc import Iterator
 from typing import Any
 
 import aiohttp
-from attrs import define, field
+from attrs import define
 
 from daemon.codec import encode, parse
 from daemon.sim.fastgpt import DEMO_APP, DEMO_KEY, FastGptSetup, FastGptSimulator, fastgpt_simulator
@@ -103,9 +102,7 @@ async def house(
     accounts = {f"wx_app{number}": f"wxid_bot{number:012d}" for number in range(ACCOUNTS)}
     async with AsyncExitStack() as stack:
         sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="qiaod-")))  # their paths must be short
-        gewe = await stack.enter_async_context(
-            gewe_simulator(GeweSetup(accounts=accounts, ledger_file=folder / GEWE))
-        )
+        gewe = await stack.enter_async_context(gewe_simulator(GeweSetup(accounts=accounts, ledger_file=folder / GEWE)))
         fastgpt = await stack.enter_async_context(
             fastgpt_simulator(FastGptSetup(script=Script(delay_s=THINKING), ledger_file=folder / FASTGPT))
         )
@@ -129,9 +126,7 @@ async def house(
         yield House(folder=folder, daemon=daemon, gewe=gewe, fastgpt=fastgpt, load=writing, pace=pace)
 
 
-async def _furnish(
-    api: Path, accounts: Mapping[str, str], gewe: GeweSimulator, fastgpt: FastGptSimulator
-) -> str:
+async def _furnish(api: Path, accounts: Mapping[str, str], gewe: GeweSimulator, fastgpt: FastGptSimulator) -> str:
     """Through the local API, as an operator does; the path that callbacks come to."""
     workflow = {"name": "Sales", "base_url": fastgpt.base_url, "key": DEMO_KEY, "app_id": DEMO_APP.id}
     paths = []

@@ -1,4 +1,4 @@
-"""Plays systemd's last step: puts the held socket on descriptor 3, names this process in LISTEN_PID, becomes the daemon.
+"""Plays systemd's last step: the held socket goes on descriptor 3, LISTEN_PID names us, and we become the daemon.
 
 Run as a script by a bare interpreter (`python -I -S launch.py FD NAME COMMAND …`): only what is needed is imported.
 """

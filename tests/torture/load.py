@@ -12,6 +12,7 @@ import aiohttp
 from attrs import define, field, frozen
 
 from daemon.codec import encode
+from daemon.sim.bell import Bell
 from daemon.sim.wechat_events import Line, Numbers, text
 
 PATIENCE = 20.0  # seconds; GeWe's are 3, which a busy machine must not turn into a lost callback: `slowest` is reported
@@ -45,6 +46,8 @@ class Load:
     outcomes: Counter[str] = field(factory=Counter)  # ok, or how it went wrong
     slowest: float = 0.0
     in_flight: int = 0
+    shift: float = 0.0  # seconds that the wall clock of WeChat is ahead of ours
+    ended: Bell = field(factory=Bell)  # a delivery
     _numbers: Numbers = field(factory=Numbers)
     _last: int = 0
 
@@ -61,7 +64,7 @@ class Load:
             content=f"问题 {self._last}",
             push=f"{person.wxid} : …",
         )
-        body = text(line, numbers=self._numbers, new_msg_id=new_id, create_time=int(time.time()))
+        body = text(line, numbers=self._numbers, new_msg_id=new_id, create_time=int(time.time() + self.shift))
         return Callback(person.app, str(new_id), encode(body))
 
     async def deliver(self, callback: Callback) -> bool:
@@ -76,12 +79,12 @@ class Load:
             outcome = type(error).__name__
         finally:
             self.in_flight -= 1
+        if outcome == "ok":
+            self.slowest = max(self.slowest, time.monotonic() - began)
+            self.file.write(encode({"app": callback.app, "wechat_id": callback.wechat_id}) + b"\n")
         self.outcomes[outcome] += 1
-        if outcome != "ok":
-            return False
-        self.slowest = max(self.slowest, time.monotonic() - began)
-        self.file.write(encode({"app": callback.app, "wechat_id": callback.wechat_id}) + b"\n")
-        return True
+        self.ended.ring()
+        return outcome == "ok"
 
     @property
     def failed(self) -> int:
@@ -94,7 +97,7 @@ class Load:
 
     @asynccontextmanager
     async def steady(self, rate: float) -> AsyncIterator[None]:
-        """`rate` callbacks a second inside the block, as long as somebody has none under way; all end before it does."""
+        """`rate` callbacks a second inside the block, while somebody has none under way; all end before it does."""
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(self._steady(rate, group))
             try:
@@ -121,7 +124,9 @@ class Load:
 @asynccontextmanager
 async def load(url: str, accounts: Mapping[str, str], acked: Path, *, people: int) -> AsyncIterator[Load]:
     """Every callback on a connection of its own: a kept one may die unseen while the daemon is replaced."""
-    crowd = deque(Person(app, f"wxid_p{number:05d}x{index}") for number in range(people) for index, app in _numbered(accounts))
+    crowd = deque(
+        Person(app, f"wxid_p{number:05d}x{index}") for number in range(people) for index, app in _numbered(accounts)
+    )
     connector, limit = aiohttp.TCPConnector(limit=0, force_close=True), aiohttp.ClientTimeout(total=PATIENCE)
     with acked.open("ab", buffering=0) as file:
         async with aiohttp.ClientSession(connector=connector, timeout=limit) as http:

@@ -1,4 +1,4 @@
-"""The daemon as systemd runs it: a process of its own behind a socket that outlives it, heard through a notify socket."""
+"""The daemon as systemd runs it: a process behind a socket that outlives it, heard through a notify socket."""
 
 import asyncio
 import os

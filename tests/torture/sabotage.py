@@ -1,7 +1,7 @@
 """The daemon with one fault built in: a test that does not turn red on its fault proves nothing.
 
-`python -m tests.torture.sabotage BUG[,BUG] serve --config FILE` is the product with that fault patched in before it runs;
-the product itself has no switch for any of them.
+`python -m tests.torture.sabotage BUG[,BUG] serve --config FILE` is the product with that fault patched in before it
+runs; the product itself has no switch for any of them.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from attrs import evolve
 
@@ -24,6 +24,7 @@ from daemon.domain.account import Account
 from daemon.domain.callback import Callback
 from daemon.domain.job import Job, JobState
 from daemon.engine import jobs as engine_jobs
+from daemon.engine import lifecycle
 from daemon.engine.intake import Intake
 from daemon.engine.lifecycle import Interrupted, Outcome
 from daemon.errors import RemoteError, RemoteUnavailable
@@ -108,7 +109,7 @@ def close_the_door() -> None:
     stop = Stage._stop
 
     async def shut(self: Stage, guard: Guard) -> None:
-        for listening in [one for server in self._servers for one in server.sockets]:
+        for listening in [one for server in self._servers for one in cast("asyncio.Server", server).sockets]:
             with socket.socket(fileno=os.dup(listening.fileno())) as ours:
                 ours.shutdown(socket.SHUT_RDWR)
         await stop(self, guard)
@@ -127,7 +128,7 @@ def leave_orphans() -> None:
 
 def drop_interrupted() -> None:
     """A job that a stop cuts off counts as done."""
-    settle = engine_jobs.settle
+    settle = lifecycle.settle  # the name that `engine.jobs` took from there is the one that counts
 
     def settled(job: Job, outcome: Outcome, *, now: datetime, retry: Retry, random: Random) -> Job:
         if isinstance(outcome, Interrupted):

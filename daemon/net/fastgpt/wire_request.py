@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from daemon.domain.workflow import Memory, Question, Role, Said, Workflow
+from daemon.domain.workflow import Memory, Question, Said, Workflow
 
 API = "/api"
 LONGEST_USER = 1024  # characters of customUid
@@ -63,11 +63,8 @@ def chat(workflow: Workflow, question: Question) -> dict[str, str] | None:
 
 
 def _messages(workflow: Workflow, question: Question) -> tuple[Said, ...]:
-    """With a chatId FastGPT reads only the last one, and has the rest itself."""
-    if workflow.memory is Memory.SERVICE:
-        return question.messages[-1:]
-    prompt = (Said(role=Role.SYSTEM, text=workflow.system_prompt),) if workflow.system_prompt else ()
-    return (*prompt, *question.messages)
+    """With a chatId FastGPT reads only the last one, and has the rest itself, its prompt included."""
+    return question.messages[-1:] if workflow.memory is Memory.SERVICE else question.messages
 
 
 def _message(line: Said) -> dict[str, str]:

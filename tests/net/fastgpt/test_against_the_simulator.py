@@ -94,10 +94,10 @@ async def test_it_answers_in_pieces_of_any_size(here: Here, split: int) -> None:
 
 
 async def test_it_is_told_the_history_where_it_does_not_remember(here: Here) -> None:
-    earlier = (Said(role=Role.USER, text="Hi"), Said(role=Role.ASSISTANT, text="Hello."))
-    question = evolve(QUESTION, messages=(*earlier, *QUESTION.messages))
+    prompt, earlier = Said(role=Role.SYSTEM, text="Be kind."), Said(role=Role.ASSISTANT, text="Hello.")
+    question = evolve(QUESTION, messages=(prompt, Said(role=Role.USER, text="Hi"), earlier, *QUESTION.messages))
 
-    await here.assistant.run(evolve(here.workflow, memory=Memory.DAEMON, system_prompt="Be kind."), question)
+    await here.assistant.run(evolve(here.workflow, memory=Memory.DAEMON), question)
 
     (entry,) = here.sim.ledger.of(COMPLETIONS)
     assert [message["role"] for message in entry.body["messages"]] == ["system", "user", "assistant", "user"]

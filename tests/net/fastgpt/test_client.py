@@ -119,8 +119,9 @@ async def test_what_is_sent_when_the_service_remembers() -> None:
 
 
 def test_what_is_sent_when_the_daemon_remembers() -> None:
-    ours = evolve(WORKFLOW, memory=Memory.DAEMON, app_id=None, system_prompt="Be kind.", stream=False)
-    question = evolve(QUESTION, messages=(Said(role=Role.ASSISTANT, text="Hello."), *QUESTION.messages))
+    ours = evolve(WORKFLOW, memory=Memory.DAEMON, app_id=None, stream=False)
+    before = (Said(role=Role.SYSTEM, text="Be kind."), Said(role=Role.ASSISTANT, text="Hello."))
+    question = evolve(QUESTION, messages=(*before, *QUESTION.messages))
 
     body = wire_request.run(ours, question, "turn-1")
 
