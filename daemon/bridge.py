@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from ipaddress import ip_network
 from random import Random, SystemRandom
 
 from aiohttp import web
@@ -43,6 +44,7 @@ from daemon.net.gewe.client import GeweClient
 from daemon.net.outbound import Outbound, open_outbound
 from daemon.net.server.app import build
 from daemon.net.server.auth import Door
+from daemon.net.server.figures import Figures
 from daemon.net.server.idempotency import Replays
 from daemon.secret import Secret
 from daemon.settings import Settings
@@ -217,7 +219,8 @@ def _engine(settings: Settings, db: Database, vault: Vault, spool: Spool, outbou
 
 
 def _app(settings: Settings, engine: Engine, face: Face, access: Access) -> web.Application:
-    door = Door.standard(access, roles_of(settings), engine.db.clock)
+    proxies = [ip_network(proxy) for proxy in settings.http.trusted_proxies]
+    door = Door.standard(access, roles_of(settings), engine.db.clock, engine.pressure, proxies)
     standing = Standing(
         engine.db,
         engine.jobs,
@@ -235,7 +238,7 @@ def _app(settings: Settings, engine: Engine, face: Face, access: Access) -> web.
         face.surroundings,
         {
             core.READINESS: face.readiness,
-            core.REGISTRY: face.metrics.registry,
+            core.FIGURES: Figures(face.metrics.registry),
             core.STATUS: standing,
             keys.ACCESS: access,
             services.ACCOUNTS: engine.accounts,

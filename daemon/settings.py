@@ -50,6 +50,13 @@ def _host(line: str) -> None:
         raise Invalid("settings.want_host", value=line)
 
 
+def _network(line: str) -> None:
+    try:
+        ipaddress.ip_network(line)
+    except ValueError:
+        raise Invalid("settings.want_network", value=line) from None
+
+
 def _uid(name: str, role: str) -> None:
     if name != "self" and not (name.isascii() and name.isdigit()):
         raise Invalid("settings.want_uid", value=name)
@@ -73,6 +80,7 @@ class Http:
     listen: str = text("127.0.0.1:8470", _address)
     unix_socket: Path = place()
     hosts: tuple[str, ...] = names("localhost", "127.0.0.1", "::1", check=_host)
+    trusted_proxies: tuple[str, ...] = names(check=_network)
     public_url: str = text("", _url)
     header_timeout: timedelta = span(3, "seconds", least=0.1, most=60)
     body_timeout: timedelta = span(2, "seconds", least=0.1, most=60)

@@ -353,6 +353,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{value} is no text. Put it in quotes.",
         "{value} 不是文本。请加引号。",
     ),
+    "settings.want_network": (
+        "{value} is no address or network. Write 10.0.0.5 or 10.0.0.0/8.",
+        "{value} 不是地址或网段。请写成 10.0.0.5 或 10.0.0.0/8。",
+    ),
     "settings.want_uid": (
         '{value} is no user id. Write the number that `id -u NAME` prints, in quotes, or "self".',
         '{value} 不是用户 ID。请写 `id -u 用户名` 输出的数字（加引号），或 "self"。',
@@ -380,9 +384,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "无法打开数据库 {path}：{reason}",
     ),
     "store.corrupt": (
-        "The database {path} is damaged and there is no verified backup in {backups}. Put one there, or run `qiaod "
-        "restore` with another.",
-        "数据库 {path} 已损坏，且 {backups} 中没有经过校验的备份。请放入一份备份，或用 `qiaod restore` 指定其他备份。",
+        "The database is damaged; the next start moves it aside and restores the newest whole backup.",
+        "数据库已损坏；下次启动时会将其移开，并恢复最新的完整备份。",
+    ),
+    "store.crashed": (
+        "The store stopped by a mistake of its own; the log has it.",
+        "存储因自身错误而停止，详情见日志。",
     ),
     "store.full": (
         "The disk is full. Free some space; the store goes on by itself.",
@@ -399,6 +406,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "store.locked_out": (
         "The database has become read-only or cannot be opened.",
         "数据库变为只读或无法打开。",
+    ),
+    "store.no_backup": (
+        "The database {path} is damaged and there is no verified backup in {backups}. Put one there, or run `qiaod "
+        "restore` with another.",
+        "数据库 {path} 已损坏，且 {backups} 中没有经过校验的备份。请放入一份备份，或用 `qiaod restore` 指定其他备份。",
     ),
     "store.not_regular": ("{path} is not a regular file.", "{path} 不是普通文件。"),
     "store.overloaded": (

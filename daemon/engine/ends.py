@@ -53,8 +53,9 @@ class Ends:
             for end in ends:
                 end.tell(error)
         else:  # one of them spoiled it: each for itself
-            for end in ends:
-                end.tell(await self._written([end]))
+            alone = await asyncio.gather(*[self._written([end]) for end in ends])
+            for end, its_own in zip(ends, alone, strict=True):
+                end.tell(its_own)
 
     async def _written(self, ends: Sequence[End]) -> Exception | None:
         try:

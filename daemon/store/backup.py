@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -109,7 +109,8 @@ def put_back(path: Path, db_path: Path, clock: Clock, *, aside: str) -> Report:
 
 def newest_whole(backups: Path) -> Path | None:
     """The newest backup that verifies."""
-    found = sorted(backups.glob("qiaod-*.db"), reverse=True) if backups.is_dir() else []
+    ours = backups.glob("qiaod-*.db") if backups.is_dir() else ()
+    found = sorted((path for path in ours if _taken(path) is not None), reverse=True)
     for path in found:
         report = verify(path)
         if report.whole:
@@ -135,7 +136,7 @@ def set_aside(db_path: Path, clock: Clock, name: str) -> Path:
 
 def thin_out(target_dir: Path, *, hourly: int, daily: int, weekly: int) -> list[Path]:
     """Delete the backups that `kept` does not keep."""
-    taken = {path: datetime.strptime(path.stem, f"qiaod-{_STAMP}") for path in target_dir.glob("qiaod-*.db")}  # noqa: DTZ007  # UTC all of them, only compared
+    taken = {path: moment for path in target_dir.glob("qiaod-*.db") if (moment := _taken(path)) is not None}
     keep = kept(taken.values(), hourly=hourly, daily=daily, weekly=weekly)
     dropped = sorted(path for path, moment in taken.items() if moment not in keep)
     for path in dropped:
@@ -154,6 +155,14 @@ def kept(taken: Iterable[datetime], *, hourly: int, daily: int, weekly: int) -> 
             spans.setdefault(moment.strftime(form), moment)
         keep.update(list(spans.values())[:most])
     return keep
+
+
+def _taken(path: Path) -> datetime | None:
+    """When, by its name; None for a file that somebody else put there, which is not ours to delete."""
+    try:
+        return datetime.strptime(path.stem, f"qiaod-{_STAMP}").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def copy(db: sqlite3.Connection, target: Path) -> None:

@@ -129,13 +129,13 @@ class Database:
         self._writer.on_jobs = callback
 
     @property
-    def on_fatal(self) -> Callable[[str], None] | None:
+    def on_fatal(self) -> Callable[[str], None]:
         """Told, once, why only a new process can help: exit with 75."""
         return self._keeper.on_fatal
 
     @on_fatal.setter
-    def on_fatal(self, callback: Callable[[str], None] | None) -> None:
-        self._keeper.on_fatal = callback
+    def on_fatal(self, callback: Callable[[str], None]) -> None:
+        self._keeper.tell(callback)
 
     def status(self) -> Status:
         return Status(

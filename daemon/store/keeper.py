@@ -58,9 +58,10 @@ class Keeper:
     identity: Identity
     reserve: Reserve
     every: float = EVERY
-    on_fatal: Callable[[str], None] | None = None
+    on_fatal: Callable[[str], None] = field(default=lambda _: None, init=False)
     state: State = field(default=State.OPEN, init=False)
     fault: Fault | None = field(default=None, init=False)  # the last one, until it is over
+    _reason: str | None = field(default=None, init=False)  # why a restart was asked for
     _given: bool = field(default=False, init=False)  # the reserve, for those who settle: writing waits until it is back
     _times: dict[Fault, list[float]] = field(factory=dict, init=False)
     _called: asyncio.Event = field(factory=asyncio.Event, init=False)
@@ -100,11 +101,16 @@ class Keeper:
         """Only a new process can help."""
         if self.state is State.DEAD:
             return
-        self.state = State.DEAD
+        self.state, self._reason = State.DEAD, reason
         log.critical("store.given_up", reason=reason)
         self.hands.turn_away(refusal(self.fault))
-        if self.on_fatal is not None:
-            self.on_fatal(reason)
+        self.on_fatal(reason)
+
+    def tell(self, on_fatal: Callable[[str], None]) -> None:
+        """Have `on_fatal` called when a restart is asked for; at once where that was before."""
+        self.on_fatal = on_fatal
+        if self._reason is not None:
+            on_fatal(self._reason)
 
     async def run(self) -> None:
         """Look after the store until cancelled."""

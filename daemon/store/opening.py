@@ -100,7 +100,7 @@ def _recover(path: Path, backups: Path, clock: Clock) -> None:
     """The damaged files are kept beside the restored ones; without a backup that verifies, nothing is touched."""
     newest = backup.newest_whole(backups)
     if newest is None:
-        raise MustNotOpen("store.corrupt", path=path, backups=backups)
+        raise MustNotOpen("store.no_backup", path=path, backups=backups)
     backup.put_back(newest, path, clock, aside="corrupt")
     (path.parent / MARK).unlink(missing_ok=True)
     backup.sync(path.parent)

@@ -209,6 +209,7 @@ async def test_work_that_fails_spoils_no_other_end_of_that_moment(tmp_path: Path
 
         again = await script.end_next(Done())
         assert (again.id, again.attempts) == (ids[1], 2)
+        await bench.settled(again.id)
         assert set(await bench.db.read(levels.load, "")) == {ids[0], ids[2]}
 
 

@@ -146,9 +146,10 @@ async def test_only_the_backups_worth_keeping_are_kept(tmp_path: Path) -> None:
         for _ in range(5):
             made.append(backup.make(tmp_path / "qiaod.db", backups, clock))
             clock.advance(3600)
+    (backups / "qiaod-mine.db").touch()
     dropped = backup.thin_out(backups, hourly=2, daily=1, weekly=0)
     assert len(dropped) == 3
-    assert len(list(backups.iterdir())) == 4
+    assert len(list(backups.iterdir())) == 5
     assert backup.newest_whole(backups) == made[-1].path
 
 

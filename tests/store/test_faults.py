@@ -115,6 +115,7 @@ async def test_a_replaced_file_is_noticed_though_nobody_writes(tmp_path: Path) -
         assert await asyncio.wait_for(fatal, 5) == "store.replaced"
         with pytest.raises(StoreUnavailable):
             await db.write(put, "a")
+        assert await asyncio.wait_for(told(db), 5) == "store.replaced"  # also to those who ask late
 
 
 async def test_a_second_name_for_the_file_is_noticed(tmp_path: Path) -> None:

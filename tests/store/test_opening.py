@@ -193,7 +193,7 @@ async def test_a_damaged_file_without_a_backup_is_left_as_it_is(tmp_path: Path) 
     with pytest.raises(MustNotOpen) as refused:
         async with open_database(path, FakeClock()):
             pass
-    assert refused.value.code == "store.corrupt"
+    assert refused.value.code == "store.no_backup"
     assert path.read_bytes() == damaged
 
 

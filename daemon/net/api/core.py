@@ -4,16 +4,17 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from attrs import frozen
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from daemon.domain.access import Role
 from daemon.engine.status import Status
 from daemon.net.server.call import Call, Reply
+from daemon.net.server.figures import Figures
 from daemon.net.server.readiness import Readiness
 from daemon.net.server.routes import Open, Routes
 
 READINESS = web.AppKey("readiness", Readiness)
-REGISTRY = web.AppKey("registry", CollectorRegistry)
+FIGURES = web.AppKey("figures", Figures)
 STATUS = web.AppKey[Callable[[], Awaitable[Status]]]("status", Callable)  # type: ignore[arg-type]
 
 routes = Routes("Core")
@@ -44,8 +45,12 @@ async def readyz(call: Call) -> Reply[Ready]:
 
 @routes.get("/metrics", role=Open.LOCAL, summary="Figures for Prometheus", produces="text/plain")
 async def metrics(call: Call) -> web.Response:
-    page = generate_latest(call.service(REGISTRY))
-    return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
+    figures = call.service(FIGURES)
+    figures.show(await call.service(STATUS)())
+    return web.Response(
+        body=generate_latest(figures.registry),
+        headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"},
+    )
 
 
 @routes.get("/api/v1/status", role=(Role.VIEWER, Role.AUDITOR), summary="Queues, limiters, breakers, store at a glance")

@@ -13,6 +13,7 @@ from attrs import define, field, frozen
 from daemon.clock import Clock
 from daemon.domain.access import Actor, Key, Role
 from daemon.engine.access import Access, read_key
+from daemon.engine.pressure import Pressure
 from daemon.errors import Forbidden, RateLimited, Unauthenticated
 from daemon.net.server.lockout import Lockout, by_address, by_key
 from daemon.net.server.ratelimit import LOCAL, STRANGERS, RateLimits
@@ -86,14 +87,20 @@ class Door:
     limits: RateLimits
     addresses: Lockout
     keys: Lockout
+    pressure: Pressure
     proxies: Sequence[Network] = ()  # whose X-Forwarded-For is believed
     _known: OrderedDict[tuple[str, str], None] = field(factory=OrderedDict, init=False)
 
     @classmethod
     def standard(
-        cls, access: Access, uids: Mapping[int, Role], clock: Clock, proxies: Sequence[Network] = ()
+        cls,
+        access: Access,
+        uids: Mapping[int, Role],
+        clock: Clock,
+        pressure: Pressure,
+        proxies: Sequence[Network] = (),
     ) -> "Door":
-        return cls(access, uids, RateLimits.standard(clock), by_address(clock), by_key(clock), proxies)
+        return cls(access, uids, RateLimits.standard(clock), by_address(clock), by_key(clock), pressure, proxies)
 
     async def admit(self, caller: Caller, who: Who, headers: dict[str, str]) -> Actor | None:
         """The actor, None where anybody may call; or the reason why not. `headers` are for the answer, either way."""
@@ -107,6 +114,8 @@ class Door:
             headers.update(self.limits.headers(name, actor.id))
         if not any(actor.role.includes(role) for role in _roles(who)):
             raise Forbidden("auth.role", role=actor.role)
+        if actor.role is Role.VIEWER:
+            self.pressure.admit_reading()
         return actor
 
     async def _identify(self, caller: Caller) -> Actor:

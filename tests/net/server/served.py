@@ -15,11 +15,13 @@ from daemon.clock import Clock, SystemClock
 from daemon.codec import encode, parse
 from daemon.domain.access import Role
 from daemon.engine.access import Access
+from daemon.engine.pressure import Pressure
 from daemon.engine.status import QueueDepth, Status, StoreState
 from daemon.ids import Ids
 from daemon.net.api import core, keys
 from daemon.net.server.app import build
 from daemon.net.server.auth import Door
+from daemon.net.server.figures import Figures
 from daemon.net.server.guard import Limits, Nuisances
 from daemon.net.server.idempotency import Replays
 from daemon.net.server.listen import Listener, Stage, open_tcp, open_unix
@@ -133,7 +135,7 @@ async def serving_routes(
             CollectorRegistry(),
         )
         door, metrics, teller, ids = (
-            Door.standard(access, uids or {}, clock),
+            Door.standard(access, uids or {}, clock, Pressure(clock)),
             HttpMetrics(registry),
             Teller(redactor),
             Ids(clock),
@@ -144,7 +146,7 @@ async def serving_routes(
         given: dict[web.AppKey[Any], Any] = {
             keys.ACCESS: access,
             core.READINESS: readiness,
-            core.REGISTRY: registry,
+            core.FIGURES: Figures(registry),
             core.STATUS: lambda: status(clock),
             **services(db),
         }

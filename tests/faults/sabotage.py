@@ -1,0 +1,80 @@
+"""The daemon with one fault built in, for the tests of this folder: `python -m tests.faults.sabotage BUG serve`.
+
+A test that does not turn red on its fault proves nothing; the product itself has no switch for any of them.
+"""
+
+import sys
+from collections.abc import Callable
+
+from daemon import secret
+from daemon.engine.intake import Intake
+from daemon.errors import NotFound, QiaodError, StoreUnavailable
+from daemon.net.gewe import callback
+from daemon.net.server.guard import Connection
+from daemon.store.identity import Identity
+
+
+def blind_guard() -> None:
+    """The store does not look whether its file is still there."""
+    _put(Identity, "holds", lambda self: True)
+
+
+def ack_refused() -> None:
+    """What the store refuses is acknowledged all the same."""
+    receive = Intake.receive
+
+    async def careless(self: Intake, body: bytes, group: str, *, request_id: str | None) -> None:
+        try:
+            await receive(self, body, group, request_id=request_id)
+        except StoreUnavailable:
+            return
+
+    _put(Intake, "receive", careless)
+
+
+def trusting_reader() -> None:
+    """Bodies are taken for what they should be."""
+    receive = Intake.receive
+
+    async def naive(self: Intake, body: bytes, group: str, *, request_id: str | None) -> None:
+        assert body.decode()[0] == "{"
+        await receive(self, body, group, request_id=request_id)
+
+    _put(Intake, "receive", naive)
+
+
+def endless_patience() -> None:
+    """A request may take for ever to arrive."""
+    _put(Connection, "_arm", lambda self, limit, late: None)
+
+
+def telling_refusal() -> None:
+    """A wrong secret is answered in other words than a wrong path."""
+
+    def refused(status: int) -> QiaodError:
+        return NotFound("account.not_found", id="?")
+
+    _put(callback, "Refused", refused)
+
+
+def blind_redactor() -> None:
+    """Secrets are not taken out of what is logged, kept and answered."""
+    _put(secret.Redactor, "clean", lambda self, words: words)
+
+
+def _put(owner: object, name: str, fault: object) -> None:
+    assert hasattr(owner, name), f"{owner} has no {name}: the product changed, and this fault has to follow"
+    setattr(owner, name, fault)
+
+
+BUGS: dict[str, Callable[[], None]] = {
+    bug.__name__: bug
+    for bug in (blind_guard, ack_refused, trusting_reader, endless_patience, telling_refusal, blind_redactor)
+}
+
+if __name__ == "__main__":
+    from daemon.cli.main import main as qiaod
+
+    BUGS[sys.argv[1]]()
+    sys.argv = ["qiaod", *sys.argv[2:]]
+    qiaod()
