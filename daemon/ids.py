@@ -1,7 +1,7 @@
 """Identifiers of our own: UUIDv7 (RFC 9562) as text, each greater than the one before it."""
 
 import uuid
-from random import Random, SystemRandom
+from random import Random
 
 from attrs import define, field
 
@@ -18,14 +18,15 @@ class Ids:
     """
 
     clock: Clock
-    random: Random = field(factory=SystemRandom)
+    random: Random = field(factory=Random)  # seeded by the system: ids are to differ, they are no secrets
     _last: int = field(default=0, init=False)  # milliseconds << 12 | counter
 
     def new(self) -> str:
         self._last = max(self._last + 1, to_ms(self.clock.now()) << _COUNTER_BITS)
         milliseconds, counter = self._last >> _COUNTER_BITS, self._last & 0xFFF
         low = (0b10 << 62) | self.random.getrandbits(62)
-        return str(uuid.UUID(int=(milliseconds << 80) | (7 << 76) | (counter << 64) | low))
+        text = f"{milliseconds:012x}7{counter:03x}{low:016x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     def continue_after(self, identifier: str) -> None:
         """Never make an id below `identifier`: said at start with the greatest stored one."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import pytest
 
-from daemon.cli.main import main
+from daemon.cli.main import cli
 from tests.pages import PAGES, anchors, blocks, links, prose
 
 MENTIONED = [(page, name) for page in PAGES for name in sorted(set(re.findall(r"`(test_\w+)`", prose(page))))]
@@ -60,7 +60,7 @@ def test_a_command_that_is_shown_can_be_given(page: Path, line: str) -> None:
 def _wrong(line: str) -> str:
     """The first word after `qiaod` that the command line does not know."""
     given = re.split(r"\s+[#|>]|\)|;", re.split(r"(?:^|/|\s)qiaod ", line, maxsplit=1)[1])[0].split()
-    command: click.Command = main
+    command: click.Command = cli
     for number, word in enumerate(given):
         if isinstance(command, click.Group):
             found = command.get_command(click.Context(command), word)

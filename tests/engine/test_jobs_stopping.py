@@ -6,10 +6,10 @@ from pathlib import Path
 from random import Random
 from typing import Any, cast
 
-from attrs import define
+from attrs import define, field
 
 from daemon.domain.job import JobState, NewJob, OnConflict
-from daemon.engine.jobs import Done, Jobs
+from daemon.engine.jobs import Done, Jobs, claim_each
 from daemon.errors import StoreUnavailable
 from daemon.store import jobs, levels
 from daemon.store.database import Database
@@ -116,21 +116,70 @@ async def test_what_outlasts_the_grace_is_ready_again_and_costs_nothing(tmp_path
         assert script.at_once == 0
 
 
+@define
+class Slow:
+    """The real store, whose answer to a claim is held back until the test lets it go."""
+
+    db: Database
+    claimed: asyncio.Event = field(factory=asyncio.Event)
+    let_go: asyncio.Event = field(factory=asyncio.Event)
+
+    async def write(self, work: Any, *args: Any) -> Any:
+        answer = await self.db.write(work, *args)
+        if work is claim_each:
+            self.claimed.set()
+            await self.let_go.wait()
+        return answer
+
+    async def settle(self, *args: Any) -> Any:
+        return await self.db.settle(*args)
+
+
+async def test_a_claim_under_way_at_the_stop_is_given_back(tmp_path: Path) -> None:
+    script = Script()
+    async with idle(tmp_path) as bench:
+        slow = Slow(bench.db)
+        service = Jobs(cast(Database, slow), bench.clock, bench.timers, Random(1), [lane(script)])
+        job = await bench.add()
+        async with running(service.run(), "jobs"):
+            await soon(slow.claimed.wait())
+            stopping = asyncio.create_task(service.stop(HOUR))
+            await rested(bench)
+            slow.let_go.set()
+            await soon(stopping)
+
+        after = await bench.get(job)
+        assert (after.state, after.attempts) == (JobState.READY, 0)
+        assert script.started.empty()
+
+
+async def test_a_claim_under_way_is_given_back_also_when_the_jobs_are_just_cancelled(tmp_path: Path) -> None:
+    script = Script()
+    async with idle(tmp_path) as bench:
+        slow = Slow(bench.db)
+        service = Jobs(cast(Database, slow), bench.clock, bench.timers, Random(1), [lane(script)])
+        job = await bench.add()
+        task = asyncio.create_task(service.run())
+        await soon(slow.claimed.wait())
+        task.cancel()
+        await rested(bench)
+        slow.let_go.set()
+        await soon(asyncio.wait([task]))
+
+        assert (await bench.get(job)).state is JobState.READY
+
+
 async def test_being_cancelled_without_a_stop_leaves_nothing_running(tmp_path: Path) -> None:
     script = Script()
-    async with idle(tmp_path, lane(script, slots=20)) as bench:
-        ids = [await bench.add() for _ in range(20)]
-        for passes in range(20):
-            task = asyncio.create_task(bench.jobs.run())
-            for _ in range(passes):
-                await asyncio.sleep(0)
-            task.cancel()
-            await asyncio.wait([task])
-            service = Jobs(bench.db, bench.clock, bench.timers, Random(1), [lane(script, slots=20)])
-            bench.db.on_jobs, bench.jobs = service.wake, service
+    async with idle(tmp_path, lane(script)) as bench:
+        job = await bench.add()
+        task = asyncio.create_task(bench.jobs.run())
+        await script.next()
+        task.cancel()
+        await soon(asyncio.wait([task]))
 
-        rows = [await bench.get(job) for job in ids]
-        assert {(job.state, job.attempts) for job in rows} == {(JobState.READY, 0)}
+        after = await bench.get(job)
+        assert (after.state, after.attempts, script.at_once) == (JobState.READY, 0, 0)
 
 
 async def test_a_running_job_that_is_cancelled_is_cut_off(tmp_path: Path) -> None:

@@ -158,6 +158,8 @@ class Living:
         async for line in process.stderr:
             self.lines.append(line.decode())
             self._heard.set()
+        await process.wait()
+        self._heard.set()
 
     async def _furnish(self) -> str:
         account = {"app_id": APP_ID, "wxid": BOT, "name": "Shop", "token": TOKEN, "base_url": "http://127.0.0.1:9"}

@@ -1,6 +1,7 @@
 """A small file system of its own, where the machine lets us have one."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,14 @@ class Room:
 
     def free(self) -> None:
         (self.outside / "hog").unlink()
+
+    def rescue(self, name: str, to: Path) -> Path:
+        """A copy of the database out here: SQLite would follow `outside`, a link of the kernel's, to the wrong place."""
+        for suffix in ("", "-wal"):
+            found = self.outside / (name + suffix)
+            if found.exists():
+                shutil.copy(found, to / (name + suffix))
+        return to / name
 
 
 @contextmanager

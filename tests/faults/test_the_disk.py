@@ -27,7 +27,8 @@ pytestmark = pytest.mark.torture
 @pytest.fixture
 def room(tmp_path: Path) -> Iterator[Room]:
     try:
-        with small_room(tmp_path, 12) as room:
+        (tmp_path / "room").mkdir()
+        with small_room(tmp_path / "room", 12) as room:
             yield room
     except NoRoom as reason:
         pytest.skip(f"no file system of our own here ({reason}); tests/store has a full disk too")
@@ -62,7 +63,7 @@ async def full_and_free_again(daemon: Living, room: Room) -> tuple[list[Answer],
 
 
 @pytest.mark.parametrize("reserve", ["0", "1"])
-async def test_a_full_disk_is_refused_with_503_and_recovers_alone(room: Room, reserve: str) -> None:
+async def test_a_full_disk_is_refused_with_503_and_recovers_alone(room: Room, tmp_path: Path, reserve: str) -> None:
     environ = {"QIAOD_DAEMON_RESERVE_MB": reserve}
     async with living(room.inside, wrapper=room.wrapper, environ=environ) as daemon:
         first = daemon.pid
@@ -71,18 +72,18 @@ async def test_a_full_disk_is_refused_with_503_and_recovers_alone(room: Room, re
         assert all(answer.retry_after for answer in answers if answer.status == 503)
         assert took < BACK, took
         assert (daemon.pid, await daemon.stop()) == (first, 0)
-        lost = acknowledged(answers) - kept(room.outside / "qiaod.db")
+        lost = acknowledged(answers) - kept(room.rescue("qiaod.db", tmp_path))
         assert not lost, len(lost)
 
 
-async def test_a_daemon_that_acknowledges_what_is_refused_loses_it(room: Room) -> None:
+async def test_a_daemon_that_acknowledges_what_is_refused_loses_it(room: Room, tmp_path: Path) -> None:
     async with living(room.inside, wrapper=room.wrapper, bug="ack_refused") as daemon:
         async with caller() as http:
             room.fill()
             answers = [await daemon.post(http) for _ in range(2000)]
             room.free()
         await daemon.stop()
-        assert acknowledged(answers) - kept(room.outside / "qiaod.db")
+        assert acknowledged(answers) - kept(room.rescue("qiaod.db", tmp_path))
 
 
 def traced(inject: str, *, syscall: str) -> tuple[str, ...]:
@@ -113,8 +114,8 @@ PROFILES = {
     "no space for a while": Profile(syscall="pwrite64", fault="error=ENOSPC:when=700..760"),
     "short of space now and then": Profile(syscall="pwrite64", fault="error=ENOSPC:when=700+151"),
     "writing fails for good": Profile(syscall="pwrite64", fault="error=EIO:when=700+"),
-    "reading fails once": Profile(syscall="pread64", fault="error=EIO:when=60"),
-    "reading fails now and then": Profile(syscall="pread64", fault="error=EIO:when=60+31"),
+    "reading fails once": Profile(syscall="pread64", fault="error=EIO:when=15"),
+    "reading fails now and then": Profile(syscall="pread64", fault="error=EIO:when=15+5"),
     "the file cannot be cut": Profile(syscall="ftruncate", fault="error=EIO:when=3+"),
 }
 SHORT = ("fdatasync fails once", "fdatasync fails for good", "no space for a while", "reading fails now and then")

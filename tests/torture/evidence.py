@@ -1,6 +1,7 @@
 """Reads what a torture run left behind: the load's list, the neighbours' ledgers, and the store."""
 
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +11,7 @@ from daemon.codec import parse
 from daemon.store import connect
 from tests.torture.history import Acked, Asked, History, Job, Message, Pace, Received, Sent, Turn
 
+SOON = 10.0  # seconds
 ACKED, GEWE, FASTGPT = "acked.jsonl", "gewe.jsonl", "fastgpt.jsonl"
 
 _MESSAGES = """
@@ -22,13 +24,12 @@ SELECT s.id, a.app_id AS app, s.peer AS 'to', s.text, s.state, s.batch, s.turn_i
   FROM sends s JOIN accounts a ON a.id = s.account_id ORDER BY s.id
 """
 _JOBS = """
-SELECT lane, unique_key AS serves, state, due_ms <= (julianday('now') - 2440587.5) * 86400000 + 5000 AS due
-  FROM jobs WHERE state IN ('ready', 'running', 'dead')
+SELECT lane, unique_key AS serves, state, due_ms <= $1 AS due FROM jobs WHERE state IN ('ready', 'running', 'dead')
 """
 
 
-def read(folder: Path, database: Path, *, pace: Pace | None = None) -> History:
-    """The history of a run whose daemon has stopped."""
+def read(folder: Path, database: Path, *, shift: float = 0.0, pace: Pace | None = None) -> History:
+    """The history of a run whose daemon has stopped. `shift`: seconds that its wall clock was ahead of ours."""
     with closing(connect.for_reading(database)) as db:
         return History(
             acked=[Acked(app=line["app"], wechat_id=line["wechat_id"]) for line in lines(folder / ACKED)],
@@ -37,16 +38,16 @@ def read(folder: Path, database: Path, *, pace: Pace | None = None) -> History:
             messages=[Message(**row) for row in _rows(db, _MESSAGES)],
             turns=[Turn(**row) for row in _rows(db, _TURNS)],
             sends=[Sent(**row) for row in _rows(db, _SENDS)],
-            jobs=[Job(**{**row, "due": bool(row["due"])}) for row in _rows(db, _JOBS)],
+            jobs=[Job(**{**row, "due": bool(row["due"])}) for row in _rows(db, _JOBS, _soon(shift))],
             damage=connect.problems(db, thorough=True),
             pace=pace,
         )
 
 
-def work_left(database: Path) -> int:
+def work_left(database: Path, *, shift: float = 0.0) -> int:
     """How many jobs are due or running, while the daemon has the file: read only, and never a checkpoint."""
     with closing(connect.for_reading(database)) as db:
-        return sum(1 for row in _rows(db, _JOBS) if row["due"] and row["state"] != "dead")
+        return sum(1 for row in _rows(db, _JOBS, _soon(shift)) if row["due"] and row["state"] != "dead")
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -86,5 +87,10 @@ def _asked(entries: Iterable[dict[str, Any]]) -> Iterator[Asked]:
             yield Asked(text=entry["body"]["messages"][-1]["content"])
 
 
-def _rows(db: sqlite3.Connection, sql: str) -> list[dict[str, Any]]:
-    return [dict(row) for row in db.execute(sql)]
+def _soon(shift: float) -> int:
+    """What is due up to then counts as due: a retry and a turn at the limiter come within seconds."""
+    return int((time.time() + shift + SOON) * 1000)
+
+
+def _rows(db: sqlite3.Connection, sql: str, *values: object) -> list[dict[str, Any]]:
+    return [dict(row) for row in db.execute(sql, values)]

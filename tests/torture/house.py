@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from daemon.sim.fastgpt import DEMO_APP, DEMO_KEY, FastGptSetup, FastGptSimulato
 from daemon.sim.fastgpt_script import Script
 from daemon.sim.gewe import GeweSetup, GeweSimulator, gewe_simulator
 from tests.torture.evidence import ACKED, FASTGPT, GEWE, read, work_left
-from tests.torture.history import Pace, Violation, check
+from tests.torture.history import History, Pace, Violation, check
 from tests.torture.load import Load, load
 from tests.torture.process import Daemon
 
@@ -76,7 +77,7 @@ class House:
         """Wait until nothing is left to do; whether that came."""
         until = time.monotonic() + limit
         while time.monotonic() < until:
-            if not await asyncio.to_thread(work_left, self.database):
+            if not await asyncio.to_thread(partial(work_left, self.database, shift=self.load.shift)):
                 return True
             await asyncio.sleep(0.1)
         return False
@@ -85,7 +86,11 @@ class House:
         """Let it finish and stop it; what contradicts the promises."""
         await self.settle(limit)
         await self.daemon.stop()
-        return await asyncio.to_thread(lambda: check(read(self.folder, self.database, pace=self.pace)))
+        return check(await self.history())
+
+    async def history(self) -> History:
+        """Of a daemon that has stopped."""
+        return await asyncio.to_thread(read, self.folder, self.database, shift=self.load.shift, pace=self.pace)
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ import argparse
 import asyncio
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from daemon.codec import encode_text
 from tests.torture import scenarios, starts
 from tests.torture.scenarios import Verdict
 
-Sized = Callable[[Path, int, int, str], Awaitable[Verdict]]
+Sized = Callable[[Path, int, int, str], Coroutine[None, None, Verdict]]
 SHOWN = 20  # violations printed
 
 
@@ -65,9 +65,9 @@ def main() -> int:
     scenario = SCENARIOS[asked.scenario][0]
     with tempfile.TemporaryDirectory(prefix="qiaod-torture-") as folder:
         verdict = asyncio.run(scenario(Path(folder), asked.size, asked.seed, asked.bug))
-    print(encode_text({"scenario": asked.scenario, "seed": asked.seed, "bug": asked.bug, **verdict.figures}))
-    for violation in verdict.broken[:SHOWN]:
-        print(f"{violation.rule.name}: {violation.evidence[:500]}")
+    lines = [encode_text({"scenario": asked.scenario, "seed": asked.seed, "bug": asked.bug, **verdict.figures})]
+    lines += [f"{violation.rule.name}: {violation.evidence[:500]}" for violation in verdict.broken[:SHOWN]]
+    sys.stdout.write("\n".join(lines) + "\n")
     return min(len(verdict.broken), 1)
 
 

@@ -34,7 +34,7 @@ Settle = Callable[[Tx, Job], None]
 
 
 async def orphans(folder: Path, *, waiting: int, bug: str = "", settle: Settle = jobs.settle) -> Verdict:
-    """P5: with many jobs waiting, a start takes up at once what the killed process had begun, and fences that one off."""
+    """P5: with many jobs waiting, a start takes up at once what a killed process had begun, and fences that off."""
     async with house(folder, bug=bug) as h:
         h.fastgpt.play(Script(delay_s=600))
         await h.load.write(ORPHANS)

@@ -30,6 +30,7 @@ class Taken:
     summary="GeWe delivers a message or an event",
     body_most=BODY_MOST,
     lenient=True,
+    express=True,
 )
 async def deliver(call: Call, callback_key: str) -> Taken:
     """A wrong secret, or an account of somebody else, is answered like any path that is not there."""

@@ -10,6 +10,7 @@ from daemon.codec import encode
 from daemon.net.server import docs
 from daemon.net.server.auth import Door
 from daemon.net.server.endpoint import Endpoint
+from daemon.net.server.express import EXPRESS, Express
 from daemon.net.server.idempotency import Replays
 from daemon.net.server.observe import Surroundings, add_headers
 from daemon.net.server.openapi import document
@@ -32,6 +33,8 @@ def build(
     app[docs.DOCUMENT] = encode(document(routes, version=__version__))
     for route in routes:
         _add(app, route, Endpoint(route, door, replays, schemas))
+        if route.express:
+            app[EXPRESS] = Express(app, route, around)
     return app
 
 

@@ -24,6 +24,7 @@ STALE = -1  # no row ever has this version
 class Call:
     """One request, identified and allowed."""
 
+    app: web.Application
     request: web.Request
     id: str  # X-Request-ID
     language: str
@@ -31,7 +32,7 @@ class Call:
     known: Actor | None  # None only where anybody may call
 
     def service(self, key: web.AppKey[T]) -> T:
-        return self.request.app[key]
+        return self.app[key]
 
     @property
     def actor(self) -> Actor:

@@ -49,6 +49,7 @@ class Endpoint:
             request[ACTOR] = known
         _acceptable(request, self.route.produces or "application/json")
         call = Call(
+            app=request.app,
             request=request,
             id=request[REQUEST_ID],
             language=request[LANGUAGE],

@@ -6,7 +6,7 @@ closes it only counts; the log hears of it once a minute, however many come.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, cast
 
@@ -23,6 +23,8 @@ from daemon.net.server.metrics import HttpMetrics
 from daemon.net.server.problems import BodyTooSlow, Refused, Teller
 
 log = structlog.get_logger()
+
+Handler = Callable[[Any], Awaitable[web.StreamResponse]]
 
 LINE_MOST = 8190  # bytes of a request line, and of a header: what nginx takes
 HEADERS_MOST = 60
@@ -63,8 +65,10 @@ class Nuisances:
 class Guard(web.Server):
     """Makes the connections of one application, and knows how many there are and how many are at work."""
 
-    def __init__(self, inner: web.Server, *, limits: Limits, nuisances: Nuisances, teller: Teller, ids: Ids) -> None:
-        super().__init__(inner.request_handler, request_factory=self._begin)
+    def __init__(
+        self, inner: web.Server, handler: Handler, *, limits: Limits, nuisances: Nuisances, teller: Teller, ids: Ids
+    ) -> None:
+        super().__init__(handler, request_factory=self._begin)
         self._make = inner.request_factory
         self.limits = limits
         self.nuisances = nuisances

@@ -7,7 +7,9 @@ MOST_RANGES = 10  # browsers send a handful
 
 def choose(accepted: str | None, default: str) -> str:
     """The language of ours that the caller likes most; the house's where they like none or did not say."""
-    wishes = [_wish(part) for part in (accepted or "").split(",")[:MOST_RANGES]]
+    if not accepted:
+        return default
+    wishes = [_wish(part) for part in accepted.split(",")[:MOST_RANGES]]
     liked = sorted((w for w in wishes if w[0] in LANGUAGES and w[1] > 0), key=lambda wish: -wish[1])
     return liked[0][0] if liked else default
 

@@ -7,6 +7,7 @@ import stat
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -15,6 +16,7 @@ from attrs import define, field, frozen
 
 from daemon.errors import Conflict
 from daemon.ids import Ids
+from daemon.net.server.express import EXPRESS
 from daemon.net.server.guard import Guard, Limits, Nuisances
 from daemon.net.server.problems import Teller
 from daemon.net.server.readiness import Readiness
@@ -80,7 +82,11 @@ class Stage:
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         assert runner.server is not None, "set up"
-        guard = Guard(runner.server, limits=self.limits, nuisances=self.nuisances, teller=self.teller, ids=self.ids)
+        general, express = runner.server.request_handler, app.get(EXPRESS)
+        handler = general if express is None else partial(express, general)
+        guard = Guard(
+            runner.server, handler, limits=self.limits, nuisances=self.nuisances, teller=self.teller, ids=self.ids
+        )
         addresses = [listener.address for listener in listeners]  # asked now: a closed socket has none
         try:
             for listener in listeners:

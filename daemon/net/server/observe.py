@@ -22,6 +22,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{8,128}")  # whatever a caller sends ends in our logs
 
+SERVER = "qiaod"
 ALWAYS = {  # on every answer
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -43,13 +44,27 @@ class Surroundings:
     @web.middleware
     async def around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         began = self.clock.monotonic()
-        request[REQUEST_ID] = self._request_id(request)
-        request[LANGUAGE] = choose(request.headers.get("Accept-Language"), self.language)
+        request[REQUEST_ID] = self.request_id(request)
+        request[LANGUAGE] = self.language_of(request)
         request[HEADERS] = {**ALWAYS, "X-Request-ID": request[REQUEST_ID]}
         with structlog.contextvars.bound_contextvars(request_id=request[REQUEST_ID]):
             response = await self._answered(request, handler)
             self._note(request, response, self.clock.monotonic() - began)
         return response
+
+    def request_id(self, request: web.Request) -> str:
+        told = request.headers.get("X-Request-ID")
+        return told if told is not None and _REQUEST_ID.fullmatch(told) else self.ids.new()
+
+    def language_of(self, request: web.Request) -> str:
+        return choose(request.headers.get("Accept-Language"), self.language)
+
+    def admits(self, request: web.Request) -> bool:
+        """Whether it calls us by a name of ours, or on the Unix socket by any."""
+        hosts = self.hosts
+        return (
+            not hosts or host_name(request.headers.get("Host", "")) in hosts or peer_uid(request.transport) is not None
+        )
 
     async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
@@ -69,21 +84,14 @@ class Surroundings:
     def _admissible(self, request: web.Request) -> None:
         if request.version < HttpVersion10:
             raise Refused(400)  # HTTP/0.9 has no headers to answer with, and no reader left
-        if not self.hosts or peer_uid(request.transport) is not None:
-            return
-        if host_name(request.headers.get("Host", "")) not in self.hosts:
+        if not self.admits(request):
             raise Refused(421)  # DNS rebinding: another site's name for our address
-
-    def _request_id(self, request: web.Request) -> str:
-        told = request.headers.get("X-Request-ID", "")
-        return told if _REQUEST_ID.fullmatch(told) else self.ids.new()
 
     def _note(self, request: web.Request, response: web.StreamResponse, seconds: float) -> None:
         """The route's pattern, never the path: that of a callback is its secret."""
         route = pattern(request)
         actor = request.get(ACTOR)
-        self.metrics.requests.labels(_method(request), route, str(response.status)).inc()
-        self.metrics.seconds.labels(route).observe(seconds)
+        self.metrics.answered(_method(request), route, response.status, seconds)
         log.info(
             "http.answered",
             method=_method(request),
@@ -96,7 +104,7 @@ class Surroundings:
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """On every answer, also of streams: a signal sent just before the first byte."""
-    response.headers["Server"] = "qiaod"  # aiohttp has set its own name and version by now
+    response.headers["Server"] = SERVER  # aiohttp has set its own name and version by now
     for name, value in request.get(HEADERS, ALWAYS).items():
         response.headers.setdefault(name, value)
     if response.status == HTTPStatus.NO_CONTENT:

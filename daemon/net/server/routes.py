@@ -46,6 +46,7 @@ class Route:
     also: tuple[int, ...]  # other statuses that its own answer may have
     statuses: Mapping[type[QiaodError], int]  # where this route's seed has another status for an error
     lenient: bool  # unknown query parameters are passed over: probes and neighbours add their own
+    express: bool  # called so often that it has a short way through the server, see `express`
     tag: str
     handler: Callable[..., Awaitable[Any]]
     signature: Signature
@@ -68,6 +69,7 @@ class Said(TypedDict, total=False):
     also: tuple[int, ...]
     statuses: Mapping[type[QiaodError], int]
     lenient: bool
+    express: bool
 
 
 @define
@@ -108,6 +110,7 @@ class Routes:
                 also=said.get("also", ()),
                 statuses=said.get("statuses", {}),
                 lenient=said.get("lenient", isinstance(said["role"], Open)),
+                express=said.get("express", False),
                 tag=self.tag,
                 handler=handler,
                 signature=signature,

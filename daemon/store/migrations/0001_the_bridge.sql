@@ -93,7 +93,7 @@ CREATE TABLE messages (
     received_ms     INTEGER NOT NULL,
     request_id      TEXT,
     raw             BLOB
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX messages_conversation ON messages (conversation_id, id);
 CREATE INDEX messages_pending ON messages (conversation_id, id) WHERE standing = 'pending';
 
@@ -104,7 +104,7 @@ CREATE TABLE callback_events (
     kind        TEXT NOT NULL,
     detail      TEXT NOT NULL,
     received_ms INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- A few samples of bodies that could not be read, bounded in number and size.
 CREATE TABLE quarantine (
@@ -112,7 +112,7 @@ CREATE TABLE quarantine (
     reason      TEXT NOT NULL,
     body        BLOB NOT NULL,
     received_ms INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE turns (
     id               TEXT PRIMARY KEY,
@@ -135,7 +135,7 @@ CREATE TABLE turns (
     request_id       TEXT,
     created_ms       INTEGER NOT NULL,
     ended_ms         INTEGER
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX turns_conversation ON turns (conversation_id, id);
 
 CREATE TABLE sends (
@@ -166,7 +166,7 @@ CREATE TABLE sends (
     parent_id       TEXT,
     request_id      TEXT,
     actor           TEXT
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX sends_conversation ON sends (conversation_id, id);
 CREATE INDEX sends_batch ON sends (batch);
 CREATE INDEX sends_open ON sends (state, id) WHERE state IN ('queued', 'waiting', 'sending', 'unknown');
