@@ -25,10 +25,10 @@ run: $(READY)
 	QIAOD_DAEMON_STATE_DIR=state $(BIN)/qiaod serve --config config/qiaod.toml
 
 demo: $(READY)
-	$(BIN)/qiaod demo
+	$(BIN)/qiaod demo $(ARGS)
 
 test: $(READY)
-	$(BIN)/pytest -q -n 2
+	$(BIN)/pytest -q -n 2 $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff format --check --quiet .
@@ -37,7 +37,7 @@ check: $(READY)
 	$(BIN)/pytest -q tests/test_architecture.py tests/test_documented.py
 
 bench: $(READY)
-	$(BIN)/python -m bench.run
+	$(BIN)/python -m bench.run $(ARGS)
 
 torture: $(READY)
 	TORTURE=long $(BIN)/pytest -q -m torture --timeout=3600

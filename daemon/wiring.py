@@ -22,7 +22,7 @@ from daemon.limits.bucket import Bucket
 from daemon.limits.keyed import KeyedBuckets
 from daemon.limits.pace import Pace
 from daemon.limits.retry import Retry
-from daemon.net.api import accounts, conversations, core, keys, messages, workflows
+from daemon.net.api import accounts, conversations, core, jobs, keys, messages, workflows
 from daemon.net.gewe import callback
 from daemon.net.server.guard import Limits, Nuisances
 from daemon.net.server.listen import API, HTTP, Listener, Stage, open_tcp, open_unix
@@ -45,6 +45,7 @@ TABLES: tuple[Routes, ...] = (
     messages.routes,
     conversations.routes,
     workflows.routes,
+    jobs.routes,
 )
 
 MINUTE = timedelta(minutes=1)
@@ -74,8 +75,8 @@ def buckets_of(shape: tuple[float, float], clock: Clock) -> KeyedBuckets:
 
 
 def retry_of(settings: Settings, age: timedelta) -> Retry:
-    jobs = settings.jobs
-    return Retry(base=jobs.retry_base, cap=jobs.retry_cap, attempts=jobs.attempts, age=age)
+    wanted = settings.jobs
+    return Retry(base=wanted.retry_base, cap=wanted.retry_cap, attempts=wanted.attempts, age=age)
 
 
 def reply_of(settings: Settings) -> Reply:

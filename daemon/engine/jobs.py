@@ -63,7 +63,7 @@ class Line:
 
 @define(eq=False)
 class Jobs:
-    _db: Database
+    db: Database
     _clock: Clock
     _timers: Timers
     _random: Random
@@ -77,7 +77,7 @@ class Jobs:
     _stopping: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._ends = Ends(self._db)
+        self._ends = Ends(self.db)
         self._lines = {lane.name: Line(lane) for lane in self.lanes}
         self._changed.set()
 
@@ -88,7 +88,7 @@ class Jobs:
 
     async def run(self) -> None:
         """Until cancelled; then what still runs is cut off. Call `stop` before, to let it finish."""
-        recovered = await self._db.write(jobs.recover)
+        recovered = await self.db.write(jobs.recover)
         if recovered.ready or recovered.dead:
             log.warning("jobs.recovered", ready=recovered.ready, dead=recovered.dead)
         try:
@@ -129,22 +129,22 @@ class Jobs:
         if attempt is not None:
             attempt.cut_off(Cancelled())
             await asyncio.wait([task for task, job in self._tasks.items() if job == job_id])
-        await self._db.write(job_desk.cancel, job_id)
+        await self.db.write(job_desk.cancel, job_id)
 
     async def requeue(self, job_id: JobId) -> None:
-        await self._db.write(job_desk.requeue, job_id)
+        await self.db.write(job_desk.requeue, job_id)
 
     async def requeue_all(self, lane: str) -> int:
         """How many of the lane's dead jobs are ready again."""
-        batch = await self._db.write(job_desk.requeue_all, lane)
+        batch = await self.db.write(job_desk.requeue_all, lane)
         count = batch.count
         while batch.last is not None:
-            batch = await self._db.write(job_desk.requeue_all, lane, after=batch.last)
+            batch = await self.db.write(job_desk.requeue_all, lane, after=batch.last)
             count += batch.count
         return count
 
     async def depths(self) -> list[Depth]:
-        return await self._db.read(job_desk.depths)
+        return await self.db.read(job_desk.depths)
 
     # Starting
 
@@ -161,7 +161,7 @@ class Jobs:
     async def _claim_for(self, lines: Sequence[Line]) -> None:
         rooms = {line.lane.name: line.room for line in lines}
         try:
-            claimed, due = await self._db.write(claim_each, rooms)
+            claimed, due = await self.db.write(claim_each, rooms)
         except StoreUnavailable as error:
             log.warning("jobs.claim_refused", error=error.code)
             self._timers.call_later(LONGEST_PAUSE, partial(self.wake, list(rooms)))

@@ -64,6 +64,13 @@ def page(
     return [job_of(row) for row in rows]
 
 
+def count(tx: Tx, *, lane: str | None, state: JobState | None) -> int:
+    total: int = tx.value(
+        "SELECT count(*) FROM jobs WHERE ($1 IS NULL OR lane = $1) AND ($2 IS NULL OR state = $2)", lane, state
+    )
+    return total
+
+
 def depths(tx: Tx) -> list[Depth]:
     """Of each lane that has open or dead jobs, by name. Four looks at indexes, never at the ended jobs."""
     ready = tx.all(

@@ -139,7 +139,7 @@ async def test_a_claim_under_way_at_the_stop_is_given_back(tmp_path: Path) -> No
     script = Script()
     async with idle(tmp_path) as bench:
         slow = Slow(bench.db)
-        service = Jobs(cast(Database, slow), bench.clock, bench.timers, Random(1), [lane(script)])
+        service = Jobs(cast("Database", slow), bench.clock, bench.timers, Random(1), [lane(script)])
         job = await bench.add()
         async with running(service.run(), "jobs"):
             await soon(slow.claimed.wait())
@@ -157,7 +157,7 @@ async def test_a_claim_under_way_is_given_back_also_when_the_jobs_are_just_cance
     script = Script()
     async with idle(tmp_path) as bench:
         slow = Slow(bench.db)
-        service = Jobs(cast(Database, slow), bench.clock, bench.timers, Random(1), [lane(script)])
+        service = Jobs(cast("Database", slow), bench.clock, bench.timers, Random(1), [lane(script)])
         job = await bench.add()
         task = asyncio.create_task(service.run())
         await soon(slow.claimed.wait())

@@ -125,7 +125,10 @@ SHORT = ("fdatasync fails once", "fdatasync fails for good", "no space for a whi
 async def test_a_failing_disk_loses_nothing_acknowledged(tmp_path: Path, strace: None, name: str) -> None:
     profile = PROFILES[name]
     wrapper = traced(f"inject={profile.syscall}:{profile.fault}", syscall=profile.syscall)
-    async with living(tmp_path / "s", wrapper=wrapper) as daemon:
+    async with living(tmp_path / "s") as daemon:
+        await daemon.stop()
+        daemon.wrapper = wrapper  # the faults are counted from the start of a life that has nothing to set up
+        await daemon.start()
         async with caller() as http:
             answers = await steadily(daemon, http, rate=150, seconds=10 if LONG else 2)
         assert daemon.process
