@@ -16,7 +16,8 @@ ROOMS = {  # a room, and the rooms it may look into beside the base and itself
     "engine": frozenset({"domain", "limits", "store"}),
     "net": frozenset({"domain", "limits", "store", "engine"}),
 }
-TOP = frozenset({"bridge", "stages", "wiring", "main", "exits", "cli", "__main__", "__init__"})  # may see everything
+# these may see everything
+TOP = frozenset({"bridge", "stages", "wiring", "memory", "main", "exits", "cli", "__main__", "__init__"})
 HOMES = {  # a library, and the only places that may import it
     "aiosqlite": ("daemon/store/",),
     "cattrs": ("daemon/codec.py",),

@@ -33,7 +33,8 @@ def blocks(page: Path, *languages: str) -> list[str]:
 
 def links(page: Path) -> Iterator[str]:
     """Where its links go, those to other sites left out."""
-    yield from (to for to in _LINK.findall(prose(page)) if not re.match(r"[a-z]+:", to))
+    shown = re.sub(r"`[^`\n]*\]\([^`\n]*`", "", prose(page))  # a link that is itself quoted as code
+    yield from (to for to in _LINK.findall(shown) if not re.match(r"[a-z]+:", to))
 
 
 def anchors(page: Path) -> set[str]:

@@ -59,7 +59,7 @@ def test_a_command_that_is_shown_can_be_given(page: Path, line: str) -> None:
 
 def _wrong(line: str) -> str:
     """The first word after `qiaod` that the command line does not know."""
-    given = re.split(r"\s+[#|>]|\)|;", re.split(r"(?:^|/|\s)qiaod ", line, maxsplit=1)[1])[0].split()
+    given = re.split(r"\s+[#|>]|\)|;", re.split(r"(?:^|/|\s)qiaod (?!qiaod )", line, maxsplit=1)[1])[0].split()
     command: click.Command = cli
     for number, word in enumerate(given):
         if isinstance(command, click.Group):

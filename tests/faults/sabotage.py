@@ -23,11 +23,11 @@ def ack_refused() -> None:
     """What the store refuses is acknowledged all the same."""
     receive = Intake.receive
 
-    async def careless(self: Intake, body: bytes, group: str, *, request_id: str | None) -> None:
+    async def careless(self: Intake, body: bytes, group: str, *, request_id: str | None) -> bool:
         try:
-            await receive(self, body, group, request_id=request_id)
+            return await receive(self, body, group, request_id=request_id)
         except StoreUnavailable:
-            return
+            return True
 
     _put(Intake, "receive", careless)
 
@@ -36,9 +36,9 @@ def trusting_reader() -> None:
     """Bodies are taken for what they should be."""
     receive = Intake.receive
 
-    async def naive(self: Intake, body: bytes, group: str, *, request_id: str | None) -> None:
+    async def naive(self: Intake, body: bytes, group: str, *, request_id: str | None) -> bool:
         assert body.decode()[0] == "{"
-        await receive(self, body, group, request_id=request_id)
+        return await receive(self, body, group, request_id=request_id)
 
     _put(Intake, "receive", naive)
 

@@ -189,10 +189,9 @@ async def test_a_run_that_goes_wrong_is_an_error(
     assert (type(failed.value), failed.value.code) == (kind, code)
 
 
+@pytest.mark.parametrize("here", [("v1", True), ("v2", True)], indirect=True)  # only streams end before their end
 @pytest.mark.parametrize("mishap", ["no-done", "cut"])
 async def test_a_stream_that_breaks_off_is_no_answer(here: Here, mishap: Any) -> None:
-    if not here.workflow.stream:
-        pytest.skip("only streams end before their end")
     here.sim.play(evolve(USUAL, mishap=mishap, **PACED))
 
     with pytest.raises(RemoteUnavailable) as cut:
@@ -230,9 +229,8 @@ async def test_asking_again_after_a_lost_answer_gives_it(here: Here) -> None:
     assert answer.recovered == here.sim.profile.validates  # older versions take a name twice, and run again
 
 
+@pytest.mark.parametrize("here", [("v1", True)], indirect=True)  # only a stream of v1 ends with its connection
 async def test_asking_again_after_a_run_that_was_cut_short_runs_again(here: Here) -> None:
-    if not here.workflow.stream or here.workflow.endpoint == "v2":
-        pytest.skip("only a stream of v1 ends with its connection")
     here.sim.play(evolve(USUAL, mishap="cut", **PACED), times=1)
     with pytest.raises(RemoteUnavailable):
         await here.asked()
