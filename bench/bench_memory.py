@@ -63,7 +63,7 @@ def _grown() -> float:
         time.sleep(SETTLED)
         before = bridge.resident()
         url = prepare(bridge, ACCOUNTS)
-        callbacks = Callbacks(accounts=ACCOUNTS, people=PEOPLE, series=1)
+        callbacks = Callbacks(accounts=ACCOUNTS, people=PEOPLE, parts=1, series=1)
         load.paced(url, callbacks, seconds=CONVERSATIONS / RATE, connections=64, rate=RATE)
         time.sleep(SETTLED)
         return (bridge.resident() - before) / MEGABYTE

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import cast
 
 import uvloop
-from attrs import frozen
+from attrs import asdict, frozen
 
 from bench.processes import LOAD, place
 from bench.report import pin
@@ -49,15 +49,17 @@ LENGTH = b"content-length:"
 
 @frozen
 class Callbacks:
-    """Message `n` goes to account `n % accounts`, from the person `n // accounts % people` of that account."""
+    """Each person writes `parts` messages in a row, then comes the next person, of the next account."""
 
     accounts: int
-    people: int
+    people: int  # of each account: then it is the first one's turn again
+    parts: int
     series: int  # two series have no id in common
 
     def body(self, number: int) -> bytes:
-        app = APP.format(number % self.accounts)
-        person = number // self.accounts % self.people
+        turn = number // self.parts
+        app = APP.format(turn % self.accounts)
+        person = turn // self.accounts % self.people
         identifier = self.series * 100_000_000 + number
         return (BODY % (app, number, person, time.time(), identifier)).encode()
 
@@ -92,7 +94,7 @@ def paced(url: str, callbacks: Callbacks, *, seconds: float, connections: int, r
 # wrk calls `request` for each one: here it fills in the numbers that differ.
 SCRIPT = """
 local body = %(body)s
-local accounts, people, series = %(accounts)d, %(people)d, "7%(series)010d"
+local accounts, people, parts, series = %(accounts)d, %(people)d, %(parts)d, "7%(series)010d"
 local headers = { ["Content-Type"] = "application/json" }
 local number, since = 0, os.time()
 local names = {}
@@ -100,9 +102,10 @@ for n = 0, accounts - 1 do names[n] = string.format("wx_bench%%08d", n) end
 function request()
   local n = number
   number = n + 1
-  local person = math.floor(n / accounts) %% people
+  local turn = math.floor(n / parts)
+  local person = math.floor(turn / accounts) %% people
   return wrk.format("POST", nil, headers,
-    string.format(body, names[n %% accounts], n, person, since, string.format("%%s%%08d", series, n)))
+    string.format(body, names[turn %% accounts], n, person, since, string.format("%%s%%08d", series, n)))
 end
 function done(summary)
   io.write(string.format('\\n{"requests": %%d, "us": %%d, "wrong": %%d}\\n', summary.requests, summary.duration,
@@ -113,7 +116,7 @@ end
 
 def _wrk(url: str, callbacks: Callbacks, *, seconds: int, connections: int) -> float:
     template = BODY.replace("7%018d", "%s").replace("\\", "\\\\").replace('"', '\\"')
-    numbers = {"accounts": callbacks.accounts, "people": callbacks.people, "series": callbacks.series}
+    numbers = asdict(callbacks)
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "callbacks.lua"
         script.write_text(SCRIPT % {"body": f'"{template}"', **numbers})

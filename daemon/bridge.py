@@ -167,7 +167,7 @@ async def open_bridge(
         gauge = Gauge(db, engine.jobs, memory.limit())
         _ = await enter(running(gauge.watch_jobs(), "jobs.watch"))
         each_second(engine.timers, lambda: engine.pressure.look(gauge()))
-        each_second(engine.timers, ClockWatch(clock, lambda _: engine.jobs.wake(engine.jobs.names)).look)
+        each_second(engine.timers, ClockWatch(clock, engine.jobs.clock_moved).look)
         await enter(ready(face.readiness))
         yield bridge
 

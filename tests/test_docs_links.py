@@ -59,17 +59,20 @@ def test_a_command_that_is_shown_can_be_given(page: Path, line: str) -> None:
 
 def _wrong(line: str) -> str:
     """The first word after `qiaod` that the command line does not know."""
-    given = re.split(r"\s+[#|>]|\)|;", re.split(r"(?:^|/|\s)qiaod (?!qiaod )", line, maxsplit=1)[1])[0].split()
+    given: list[str] = re.split(r"\s+[#|>]|\)|;", re.split(r"(?:^|/|\s)qiaod (?!qiaod )", line, maxsplit=1)[1])[
+        0
+    ].split()
     command: click.Command = cli
     for number, word in enumerate(given):
         if isinstance(command, click.Group):
-            found = command.get_command(click.Context(command), word)
+            found: click.Command | None = command.get_command(click.Context(command), word)
             if found is None:
                 return word
             command = found
         else:
             options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
-            return next((word for word in given[number:] if word.startswith("--") and word not in options), "")
+            unknown = [word for word in given[number:] if word.startswith("--") and word not in options]
+            return unknown[0] if unknown else ""
     return ""
 
 

@@ -33,7 +33,7 @@ from daemon.engine.lifecycle import (
 )
 from daemon.engine.timers import Timer, Timers
 from daemon.errors import QiaodError, Stale, StoreUnavailable
-from daemon.store import job_desk, jobs
+from daemon.store import due, job_desk, jobs
 from daemon.store.database import Database
 from daemon.store.job_desk import Depth
 from daemon.store.tx import Tx
@@ -75,16 +75,12 @@ class Jobs:
     _changed: asyncio.Event = field(factory=asyncio.Event, init=False)
     _claim: asyncio.Task[None] | None = field(default=None, init=False)
     _stopping: bool = field(default=False, init=False)
+    _set_back: timedelta = field(default=timedelta(), init=False)  # the wall clock, and the store has not followed yet
 
     def __attrs_post_init__(self) -> None:
         self._ends = Ends(self.db)
         self._lines = {lane.name: Line(lane) for lane in self.lanes}
         self._changed.set()
-
-    @property
-    def names(self) -> list[str]:
-        """Of the lanes."""
-        return list(self._lines)
 
     async def run(self) -> None:
         """Until cancelled; then what still runs is cut off. Call `stop` before, to let it finish."""
@@ -106,6 +102,11 @@ class Jobs:
             if line is not None:
                 line.stirred = True
                 self._changed.set()
+
+    def clock_moved(self, by: timedelta) -> None:
+        """Somebody set the wall clock, by which jobs are due: none waits for hours that come a second time."""
+        self._set_back += max(-by, timedelta())
+        self.wake(self._lines)
 
     async def stop(self, grace: timedelta) -> None:
         """Start nothing more, wait for what runs, then cut it off: it is ready again, and no attempt is counted."""
@@ -160,9 +161,11 @@ class Jobs:
 
     async def _claim_for(self, lines: Sequence[Line]) -> None:
         rooms = {line.lane.name: line.room for line in lines}
+        back, self._set_back = self._set_back, timedelta()
         try:
-            claimed, due = await self.db.write(claim_each, rooms)
+            claimed, next_due = await self.db.write(claim_each, rooms, back)
         except StoreUnavailable as error:
+            self._set_back += back
             log.warning("jobs.claim_refused", error=error.code)
             self._timers.call_later(LONGEST_PAUSE, partial(self.wake, list(rooms)))
             return
@@ -170,7 +173,7 @@ class Jobs:
             found = claimed[line.lane.name]
             if len(found) == rooms[line.lane.name]:
                 line.stirred = True  # there may be more: looked at when a slot is free
-            self._set_alarm(line, due.get(line.lane.name))
+            self._set_alarm(line, next_due.get(line.lane.name))
             for job in found:
                 self._start(line, job)
 
@@ -251,7 +254,9 @@ class Jobs:
             await asyncio.wait(list(self._tasks), timeout=seconds)
 
 
-def claim_each(tx: Tx, rooms: Mapping[str, int]) -> tuple[dict[str, list[Job]], dict[str, int]]:
+def claim_each(tx: Tx, rooms: Mapping[str, int], set_back: timedelta) -> tuple[dict[str, list[Job]], dict[str, int]]:
     """What may start on each lane, and for those with room left when they have to be looked at again."""
+    if set_back:
+        due.follow(tx, set_back)
     claimed = {lane: jobs.claim(tx, lane, room) for lane, room in rooms.items()}
     return claimed, jobs.next_due(tx, [lane for lane, room in rooms.items() if len(claimed[lane]) < room])

@@ -152,7 +152,7 @@ class Outbox:
 
     async def _failed(self, account: Account, send: Send, error: RemoteError) -> Result:
         """Each class of failure has its own end; only where surely nothing was sent is it tried again."""
-        log.warning("send.failed", send=send.id, account=account.id, code=error.code, detail=error.detail)
+        log.warning("send.failed", send=send.id, account=account.id, code=error.code)  # its words may hold the text
         breaker = self._breaker(account)
         match error:
             case RemoteUnauthorized():

@@ -45,22 +45,23 @@ def due_at(first: datetime, now: datetime, *, window: timedelta, most: timedelta
 
 def schedule(tx: Tx, account: Account, conversation_id: ConversationId, *, request_id: str | None) -> None:
     """One unit with the message that waits: the conversation's turn begins when its window closes."""
+    window, most = account.policy.merge_window, account.policy.merge_most
+    further = max(most - window, timedelta())  # the turn that waits was to begin one window after its first message
+    if due.postpone(tx, lane=LANE, unique_key=conversation_id, until=tx.now + window, most=further):
+        return
     first = messages.first_pending(tx, conversation_id) or tx.now
-    begins = due_at(first, tx.now, window=account.policy.merge_window, most=account.policy.merge_most)
-    added = jobs.add(
+    _ = jobs.add(
         tx,
         NewJob(
             lane=LANE,
             key=conversation_id,
             args=encode(Args(conversation_id=conversation_id, account_id=account.id)),
-            due_at=begins,
+            due_at=due_at(first, tx.now, window=window, most=most),
             unique_key=conversation_id,
             on_conflict=OnConflict.RERUN,
             request_id=request_id,
         ),
     )
-    if not added.created:
-        due.postpone(tx, added.id, until=begins)
 
 
 def begin(tx: Tx, account: Account, conversation_id: ConversationId, *, request_id: str | None) -> Asked | None:

@@ -1,15 +1,34 @@
 """Jobs that wait, moved nearer or further: only `ready` ones, so that no state changes here."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from daemon.clock import to_ms
-from daemon.domain.job import JobId
 from daemon.store.tx import Tx
 
+MILLISECOND = timedelta(milliseconds=1)
 
-def postpone(tx: Tx, job_id: JobId, *, until: datetime) -> None:
-    """It waits at least until then: a message that follows prolongs the wait for the next one."""
-    tx.run("UPDATE jobs SET due_ms = max(due_ms, $2) WHERE id = $1 AND state = 'ready'", job_id, to_ms(until))
+
+def postpone(tx: Tx, *, lane: str, unique_key: str, until: datetime, most: timedelta) -> bool:
+    """Whether there is one: it waits at least until then, but no longer than `most` beyond what it waited for first."""
+    changed = tx.run(
+        """
+        UPDATE jobs SET due_ms = max(due_ms, min($3, created_ms + $4))
+         WHERE lane = $1 AND unique_key = $2 AND state IN ('ready', 'running') AND unique_key IS NOT NULL
+           AND state = 'ready'
+        """,  # the second line is that of the index `jobs_unique`
+        lane,
+        unique_key,
+        to_ms(until),
+        most // MILLISECOND,
+    )
+    return changed > 0
+
+
+def follow(tx: Tx, back: timedelta) -> None:
+    """The wall clock was set back by so much: what waits is due as long from now as it was before."""
+    by = back // MILLISECOND
+    tx.run("UPDATE jobs SET due_ms = due_ms - $1 WHERE state = 'ready' AND due_ms > $2", by, tx.now_ms)
+    tx.run("UPDATE jobs SET rerun_due_ms = rerun_due_ms - $1 WHERE state = 'running' AND rerun = 1", by)
 
 
 def hasten(tx: Tx, *, lane: str, key: str) -> None:

@@ -20,8 +20,8 @@ async def read_body(request: web.Request, most: int) -> bytes:
         raise Refused(415, {"Accept-Encoding": "identity"})
     if (request.content_length or 0) > most:
         raise Refused(413)
-    received = bytearray()
-    async for chunk in request.content.iter_any():
+    received, content = bytearray(), request.content
+    while chunk := await content.readany():
         received += chunk
         if len(received) > most:
             raise Refused(413)
