@@ -160,8 +160,7 @@ async def open_bridge(
 
         # What an earlier process left behind; then work begins.
         await put_right(db, engine.intake)
-        grace = settings.daemon.drain_sends + settings.daemon.drain_ai
-        await enter(working(engine.jobs, db, grace=grace, hurry=hurry))
+        await enter(working(engine.jobs, db, grace=settings.daemon.drain_jobs, hurry=hurry))
         _ = await enter(running(replay(engine.intake), "spool.replay"))
         _ = await enter(running(_upkeep(bridge).run(), "upkeep"))
         gauge = Gauge(db, engine.jobs, memory.limit())

@@ -71,8 +71,7 @@ class Daemon:
     reserve_mb: int = integer(64, least=0, most=1024)
     master_key_file: Path = place()
     drain_http: timedelta = span(3, "seconds", least=0, most=30)
-    drain_sends: timedelta = span(10, "seconds", least=0, most=30)
-    drain_ai: timedelta = span(15, "seconds", least=0, most=30)
+    drain_jobs: timedelta = span(25, "seconds", least=0, most=30)
 
 
 @frozen(kw_only=True)
@@ -276,8 +275,8 @@ def _compare(settings: Settings, reader: Reader) -> None:
         reader.conflict("http", "per_address", "settings.above", other="http.connections")
     if settings.jobs.retry_base > settings.jobs.retry_cap:
         reader.conflict("jobs", "retry_base_seconds", "settings.above", other="jobs.retry_cap_seconds")
-    if daemon.drain_http + daemon.drain_sends + daemon.drain_ai > LONGEST_DRAIN:
-        reader.conflict("daemon", "drain_ai_seconds", "settings.drains_too_long", most=LONGEST_DRAIN.seconds)
+    if daemon.drain_http + daemon.drain_jobs > LONGEST_DRAIN:
+        reader.conflict("daemon", "drain_jobs_seconds", "settings.drains_too_long", most=LONGEST_DRAIN.seconds)
     if len(bytes(settings.unix_socket)) > _SOCKET_PATH:
         reader.conflict(
             "http", "unix_socket", "settings.socket_path_long", path=settings.unix_socket, most=_SOCKET_PATH

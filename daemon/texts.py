@@ -6,6 +6,7 @@ LANGUAGES = ("en", "zh")
 
 TEXTS: dict[str, tuple[str, str]] = {
     # code: (English, Chinese); {names} are the facts of the error
+    "account.suspended": ("The account is suspended: nothing is sent.", "账号已停用，不发送消息。"),
     "account.app_id_taken": (
         "There is already an account with the app id {app_id}.",
         "app id {app_id} 已有对应的账号。",
@@ -106,6 +107,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The first call with this Idempotency-Key failed, perhaps after its effect; look before using another.",
         "首个请求失败，但可能已经生效；换用新键前请先核实。",
     ),
+    "gewe.breaker_open": ("GeWe failed repeatedly and is left alone for a while.", "GeWe 连续失败，暂停调用。"),
     "gewe.broken_answer": ("GeWe's answer makes no sense: {detail}", "GeWe 的响应无法理解：{detail}"),
     "gewe.callback.incomplete": ("The callback has no usable {field}.", "回调缺少有效的 {field}。"),
     "gewe.callback.not_an_object": ("The callback is not a JSON object.", "回调不是 JSON 对象。"),
@@ -245,6 +247,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The answer of {service} is longer than {most_bytes} bytes.",
         "{service} 的响应超过 {most_bytes} 字节。",
     ),
+    "send.cancelled": ("Somebody cancelled it before it went.", "发送前已被取消。"),
+    "send.crashed": (
+        "The daemon ended while this was being sent: it may have arrived. Look at the phone, then settle it.",
+        "发送途中守护进程意外结束，消息可能已送达。请查看手机后确认。",
+    ),
+    "send.interrupted": (
+        "Sending it was cut off: it may have arrived. Look at the phone, then settle it.",
+        "发送被中断，消息可能已送达。请查看手机后确认。",
+    ),
     "send.not_found": (
         "There is no such message.",
         "消息不存在。",
@@ -253,6 +264,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The message is {state}: it cannot be sent again.",
         "消息状态为 {state}，不能重新发送。",
     ),
+    "send.overtaken": ("A person took over before it went.", "发送前已由人工接管。"),
+    "send.pace": ("It waits for its turn: the account keeps its pace.", "正在排队：账号按限定节奏发送。"),
+    "send.repeated": ("It was sent once more, as another message.", "已作为另一条消息重新发送。"),
+    "send.settled_not_sent": ("Somebody looked: it did not arrive.", "人工确认：未送达。"),
+    "send.settled_sent": ("Somebody looked: it arrived.", "人工确认：已送达。"),
+    "send.too_late": ("It was not worth sending any more.", "已过有效期，不再发送。"),
     "send.not_unknown": (
         "The message is {state}; only an unknown one is settled by a person.",
         "消息状态为 {state}；只有状态未知的消息需要人工确认。",
@@ -449,13 +466,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{path} belongs to user {owner}, but qiaod runs as user {own}. Run `chown -R {own} {directory}`.",
         "{path} 属于用户 {owner}，而 qiaod 以用户 {own} 运行。请执行 `chown -R {own} {directory}`。",
     ),
+    "turn.too_late": ("The question was not worth answering any more.", "问题已过有效期，不再回答。"),
     "turn.breaker_open": (
         "The workflow's service keeps failing; it is asked again in a while.",
         "工作流服务持续出错，稍后会再次尝试。",
-    ),
-    "turn.no_workflow": (
-        "No workflow is set for this account.",
-        "该账号未设置工作流。",
     ),
     "turn.retries_spent": (
         "The service keeps failing; questions are repeated again when it answers.",

@@ -14,8 +14,10 @@ from daemon.domain.account import ReplyPolicy
 from daemon.engine.accounts import SEND_LANE
 from daemon.engine.attempt import Lane
 from daemon.engine.lifecycle import Handler
+from daemon.engine.outbox import dismiss as dismiss_send
 from daemon.engine.turn_steps import LANE as TURN_LANE
 from daemon.engine.turn_steps import Reply
+from daemon.engine.turn_steps import dismiss as dismiss_turn
 from daemon.engine.upkeep import Backups
 from daemon.ids import Ids
 from daemon.limits.bucket import Bucket
@@ -100,8 +102,22 @@ def lanes_of(settings: Settings, *, turns: Handler, outbox: Handler) -> tuple[La
     retry = evolve(retry_of(settings, UNFORESEEN), attempts=settings.jobs.attempts + SPARE)
     asking = settings.fastgpt.in_flight + settings.fastgpt.queue  # as many as the pool takes
     return (
-        Lane(name=TURN_LANE, handler=turns, concurrency=asking, retry=retry, timeout=LEASE),
-        Lane(name=SEND_LANE, handler=outbox, concurrency=SENDS_AT_ONCE, retry=retry, timeout=LEASE),
+        Lane(
+            name=TURN_LANE,
+            handler=turns,
+            concurrency=asking,
+            retry=retry,
+            timeout=LEASE,
+            dismiss=dismiss_turn,
+        ),
+        Lane(
+            name=SEND_LANE,
+            handler=outbox,
+            concurrency=SENDS_AT_ONCE,
+            retry=retry,
+            timeout=LEASE,
+            dismiss=dismiss_send,
+        ),
     )
 
 

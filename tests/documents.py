@@ -97,7 +97,10 @@ def configuration() -> str:
 
 
 def problems() -> str:
-    rows = (f"| `{code}` | {english} | {chinese} |\n" for code, (english, chinese) in sorted(TEXTS.items()))
+    listed = [
+        (code, texts) for code, texts in sorted(TEXTS.items()) if not code.startswith("demo.")
+    ]  # those are a play
+    rows = (f"| `{code}` | {english} | {chinese} |\n" for code, (english, chinese) in listed)
     return _PROBLEMS + "".join(rows).replace("{{", "{").replace("}}", "}")
 
 

@@ -126,7 +126,7 @@ def test_a_mistake_names_file_line_key_and_way_out_in_both_languages(tmp_path: P
         ("[log]\nmessage_text = 'yes'", "settings.want_boolean"),
         ("[log]\nlevel = 3", "settings.want_choice"),
         ("[daemon]\nstate_dir = 3", "settings.want_text"),
-        ("[daemon]\ndrain_ai_seconds = 30", "settings.drains_too_long"),
+        ("[daemon]\ndrain_jobs_seconds = 30", "settings.drains_too_long"),
         ("[http]\nhosts = 'localhost'", "settings.want_list"),
         ("[http]\nhosts = ['http://x']", "settings.want_host"),
         ("[http]\nlisten = '127.0.0.1:99999'", "settings.want_address"),

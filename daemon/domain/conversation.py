@@ -17,7 +17,6 @@ class Conversation:
     muted: bool  # the assistant never answers here
     held_until: datetime | None  # a person has taken over, until then
     held_by: str | None  # "phone", or who said so through the API
-    held_at: datetime | None  # when that began: what was asked before is theirs to answer
     created_at: datetime
     last_message_at: datetime
     version: int
@@ -48,6 +47,7 @@ class Kept(StrEnum):
     HELD = "held"  # a person has taken over
     SUSPENDED = "suspended"
     NO_WORKFLOW = "no_workflow"
+    CANCELLED = "cancelled"  # somebody cancelled the job that was to answer it
     FLOODED = "flooded"  # more than an account may trigger
     FAILED = "failed"  # every workflow did; the turn says how
     REVOKED = "revoked"  # its author took it back in time

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from attrs import define, evolve, field, frozen
@@ -122,9 +122,20 @@ class Accounts:
         known = self._accounts.get(account.id)
         if known is None or known.state in {state, AccountState.SUSPENDED}:
             return
-        await self.db.write(_observe, account.id, state, reason)
-        await self.load()
+        seen_at = await self.db.write(_observe, account.id, state, reason)
+        if seen_at is not None:
+            self._see(account.id, state, reason, seen_at)
         log.info("account.moved", account=account.id, before=known.state, state=state, reason=reason)
+
+    def _see(self, account_id: AccountId, state: AccountState, reason: str | None, seen_at: datetime) -> None:
+        """As stored, without reading all accounts anew: when many come online at once, each is seen by itself.
+
+        Whoever changes an account reads it after that; a suspension that was read meanwhile came later and stands.
+        """
+        known = self._accounts.get(account_id)
+        if known is not None and known.state is not AccountState.SUSPENDED:
+            seen = evolve(known, state=state, state_reason=reason, updated_at=seen_at)
+            self._accounts[account_id] = self._by_app[seen.app_id] = seen
 
     async def identify(self, account: Account, wxid: Wxid) -> None:
         if account.wxid is None:
@@ -217,6 +228,10 @@ def _remove(tx: Tx, account_id: AccountId) -> None:
     accounts.remove(tx, account_id)
 
 
-def _observe(tx: Tx, account_id: AccountId, state: AccountState, reason: str | None) -> None:
-    if accounts.observe(tx, account_id, state, reason) and state is AccountState.ONLINE:
+def _observe(tx: Tx, account_id: AccountId, state: AccountState, reason: str | None) -> datetime | None:
+    """When it was seen; None where its operator had suspended it."""
+    if not accounts.observe(tx, account_id, state, reason):
+        return None
+    if state is AccountState.ONLINE:
         due.hasten(tx, lane=SEND_LANE, key=account_id)
+    return tx.now

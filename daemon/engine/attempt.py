@@ -1,6 +1,7 @@
 """One attempt at a job: its handler runs until it ends or is cut off, and whatever it does becomes an outcome."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -29,6 +30,7 @@ from daemon.errors import (
     Unavailable,
 )
 from daemon.limits.retry import Retry
+from daemon.store.tx import Tx
 
 log = structlog.get_logger()
 
@@ -44,6 +46,7 @@ class Lane:
     concurrency: int
     retry: Retry
     timeout: timedelta  # of one attempt: then the handler is cancelled, and the job released once its task has ended
+    dismiss: Callable[[Tx, Job], None] | None = None  # the rest of a cancelled job's end, in the same transaction
 
 
 @define(eq=False)

@@ -130,7 +130,14 @@ class Jobs:
         if attempt is not None:
             attempt.cut_off(Cancelled())
             await asyncio.wait([task for task, job in self._tasks.items() if job == job_id])
-        await self.db.write(job_desk.cancel, job_id)
+        await self.db.write(self._cancel, job_id)
+
+    def _cancel(self, tx: Tx, job_id: JobId) -> None:
+        job = job_desk.get(tx, job_id)
+        job_desk.cancel(tx, job_id)
+        line = self._lines.get(job.lane) if job else None
+        if job is not None and line is not None and line.lane.dismiss is not None:
+            line.lane.dismiss(tx, job)
 
     async def requeue(self, job_id: JobId) -> None:
         await self.db.write(job_desk.requeue, job_id)
@@ -206,7 +213,9 @@ class Jobs:
             log.exception("job.abandoned", job=attempt.job.id, lane=attempt.job.lane)  # the next start takes it up
         finally:
             line.busy -= 1
-            del self._attempts[attempt.job.id], self._tasks[task]
+            del self._tasks[task]
+            if self._attempts.get(attempt.job.id) is attempt:  # the commit that ended it may have claimed the job anew
+                del self._attempts[attempt.job.id]
             if line.stirred:
                 self._changed.set()
 

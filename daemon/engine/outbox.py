@@ -185,6 +185,15 @@ class Outbox:
         return self.breakers.of("gewe", f"{account.id}/{account.version}")  # a new token is a new chance
 
 
+def dismiss(tx: Tx, job: Job) -> None:
+    """Its job was cancelled: what had begun may have arrived, the rest is not sent."""
+    send = sends.get(tx, decode(job.args, Args).send_id)
+    if send is not None and send.state is SendState.SENDING:
+        sends.end(tx, send.id, SendState.UNKNOWN, error="send.interrupted")
+    elif send is not None and send.state in {SendState.QUEUED, SendState.WAITING}:
+        _end(tx, send=send, state=SendState.CANCELLED, error="send.cancelled", detail="")
+
+
 def _look(tx: Tx, send_id: str) -> tuple[Send | None, Conversation | None]:
     send = sends.get(tx, send_id)
     return send, None if send is None else conversations.get(tx, send.conversation_id)

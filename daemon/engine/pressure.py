@@ -1,6 +1,7 @@
 """How hard pressed the daemon is, and what it leaves undone because of it, the least important first.
 
-Callbacks are never shed: their sender does not come again. Nor is what an operator does on the Unix socket.
+Callbacks are never shed: their sender does not come again. Nor is what operators do to put things right: look, cancel,
+settle, take over.
 """
 
 from collections import deque

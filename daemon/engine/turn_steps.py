@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 from attrs import frozen
 
-from daemon.codec import encode
+from daemon.codec import decode, encode
 from daemon.domain.account import Account, OnFailure
 from daemon.domain.conversation import Conversation, Kept
-from daemon.domain.job import NewJob, OnConflict
+from daemon.domain.job import Job, NewJob, OnConflict
 from daemon.domain.message import AccountId, ConversationId, Wxid
 from daemon.domain.send import NewSend, SendOrigin
 from daemon.domain.turn import Turn, TurnState
@@ -113,6 +113,13 @@ def _skip(tx: Tx, turn: Turn | None, conversation: Conversation, reason: Kept) -
         turns.end(tx, turn, TurnState.SKIPPED, error=reason)
 
 
+def dismiss(tx: Tx, job: Job) -> None:
+    """Its job was cancelled: what waits here is not answered."""
+    conversation = conversations.get(tx, decode(job.args, Args).conversation_id)
+    if conversation is not None:
+        _skip(tx, turns.open_turn(tx, conversation.id), conversation, Kept.CANCELLED)
+
+
 def trouble(tx: Tx, *, turn: Turn, error: QiaodError) -> None:
     turns.trouble(tx, turn.id, error=error.code, detail=str(error))
 
@@ -131,10 +138,10 @@ def finish(tx: Tx, *, account: Account, asked: Asked, answer: Answer, reply: Rep
     _go_on(tx, account, asked)
 
 
-def fail(tx: Tx, *, account: Account, asked: Asked, error: QiaodError, reply: Reply) -> None:
+def fail(tx: Tx, *, account: Account, asked: Asked, code: str, detail: str, reply: Reply) -> None:
     """Nobody answers. What the person gets is the account's choice: a sentence, or silence."""
     messages.keep(tx, asked.conversation.id, turn_id=asked.turn.id, reason=Kept.FAILED)
-    turns.end(tx, asked.turn, TurnState.FAILED, error=error.code, detail=str(error))
+    turns.end(tx, asked.turn, TurnState.FAILED, error=code, detail=detail)
     if account.policy.on_failure is OnFailure.SENTENCE and account.policy.failure_text:
         _say(tx, account, asked, account.policy.failure_text, reply)
     _go_on(tx, account, asked)

@@ -68,7 +68,7 @@ class Turns:
         if asked is None:
             return Done()
         if asked.too_late(self.db.clock.now(), self.retry.age):
-            return self._give_up(account, asked, QiaodError(asked.turn.error or "turn.too_late"))
+            return self._give_up(account, asked, asked.turn.error or "turn.too_late", asked.turn.detail or "")
         return await self._ask_each(account, asked, attempt=job.attempts)
 
     async def _ask_each(self, account: Account, asked: Asked, *, attempt: int) -> Result:
@@ -77,7 +77,7 @@ class Turns:
         try:
             chain = await self.workflows.chain(account.workflow_id)
         except NotFound as gone:
-            return self._give_up(account, asked, gone)
+            return self._give_up(account, asked, gone.code, str(gone))
         waiting: Snooze | None = None
         last: QiaodError = NotFound("workflow.not_found", id=account.workflow_id)
         for workflow in chain:
@@ -88,7 +88,7 @@ class Turns:
                 waiting = waiting or outcome
             else:
                 last = outcome
-        return waiting or self._give_up(account, asked, last)
+        return waiting or self._give_up(account, asked, last.code, str(last))
 
     async def _ask(self, account: Account, workflow: Workflow, asked: Asked, attempt: int) -> Result | QiaodError:
         """One workflow: its answer, a wait, another attempt; or the error with which it is out of the question."""
@@ -155,9 +155,9 @@ class Turns:
     def _later(self, asked: Asked, error: QiaodError, delay: timedelta) -> Snooze:
         return Snooze(delay, partial(trouble, turn=asked.turn, error=error), error.code)
 
-    def _give_up(self, account: Account, asked: Asked, error: QiaodError) -> Done:
-        log.warning("turn.failed", turn=asked.turn.id, conversation=asked.conversation.id, code=error.code)
-        return Done(partial(fail, account=account, asked=asked, error=error, reply=self.reply))
+    def _give_up(self, account: Account, asked: Asked, code: str, detail: str) -> Done:
+        log.warning("turn.failed", turn=asked.turn.id, conversation=asked.conversation.id, code=code)
+        return Done(partial(fail, account=account, asked=asked, code=code, detail=detail, reply=self.reply))
 
     def _breaker(self, workflow: Workflow) -> Breaker:
         return self.breakers.of(workflow.provider, f"{workflow.id}/{workflow.version}")  # a new key is a new chance

@@ -72,21 +72,19 @@ def hold(tx: Tx, conversation_id: ConversationId, *, until: datetime, by: str) -
     tx.run(
         """
         UPDATE conversations
-           SET held_until_ms = max(coalesce(held_until_ms, 0), $2), held_by = $3, version = version + 1,
-               held_ms = CASE WHEN coalesce(held_until_ms, 0) > $4 THEN held_ms ELSE $4 END
+           SET held_until_ms = max(coalesce(held_until_ms, 0), $2), held_by = $3, version = version + 1
          WHERE id = $1
         """,
         conversation_id,
         to_ms(until),
         by,
-        tx.now_ms,
     )
 
 
 def release(tx: Tx, conversation_id: ConversationId) -> None:
     tx.run(
         """
-        UPDATE conversations SET held_until_ms = NULL, held_by = NULL, held_ms = NULL, version = version + 1
+        UPDATE conversations SET held_until_ms = NULL, held_by = NULL, version = version + 1
          WHERE id = $1
         """,
         conversation_id,
@@ -146,7 +144,6 @@ def _conversation(row: sqlite3.Row) -> Conversation:
         muted=bool(row["muted"]),
         held_until=None if row["held_until_ms"] is None else from_ms(row["held_until_ms"]),
         held_by=row["held_by"],
-        held_at=None if row["held_ms"] is None else from_ms(row["held_ms"]),
         created_at=from_ms(row["created_ms"]),
         last_message_at=from_ms(row["last_message_ms"]),
         version=row["version"],

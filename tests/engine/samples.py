@@ -44,7 +44,6 @@ def conversation(**changes: Any) -> Conversation:
         "muted": False,
         "held_until": None,
         "held_by": None,
-        "held_at": None,
         "created_at": NOW - timedelta(days=1),
         "last_message_at": NOW,
         "version": 1,

@@ -1,6 +1,5 @@
 """Jobs are due by the wall clock, which somebody may set."""
 
-import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,8 +18,8 @@ async def test_a_job_that_waits_when_the_clock_is_set_back_waits_no_longer_for_i
         job = await bench.add(due_at=bench.clock.now() + timedelta(seconds=10))
         bench.clock.jump_wall(BACK)
         watch.look()
-        while (await bench.get(job)).due_at > bench.clock.now() + timedelta(seconds=10):
-            await asyncio.sleep(0.01)
+        marker = await bench.add()  # claimed by the look that follows the clock, or by one after it
+        assert (await script.end_next(Done())).id == marker
         bench.pass_time(9)
         assert script.started.empty()
         bench.pass_time(2)

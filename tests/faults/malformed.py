@@ -98,7 +98,9 @@ def _lost_key(chance: Random, body: bytes) -> bytes:
 
 
 def _not_an_object(chance: Random, _: bytes) -> bytes:
-    return chance.choice([b"", b" ", b"null", b"[]", b'""', b"0", b"{}", b"{", b"\xef\xbb\xbf", b'{"a":1}\x00', b"[{}]"])
+    return chance.choice(
+        [b"", b" ", b"null", b"[]", b'""', b"0", b"{}", b"{", b"\xef\xbb\xbf", b'{"a":1}\x00', b"[{}]"]
+    )
 
 
 def _evil_xml(chance: Random, body: bytes) -> bytes:

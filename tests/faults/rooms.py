@@ -38,7 +38,7 @@ class Room:
         (self.outside / "hog").unlink()
 
     def rescue(self, name: str, to: Path) -> Path:
-        """A copy of the database out here: SQLite would follow `outside`, a link of the kernel's, to the wrong place."""
+        """A copy of the database out here: `outside` is a link of the kernel's, which SQLite would follow elsewhere."""
         for suffix in ("", "-wal"):
             found = self.outside / (name + suffix)
             if found.exists():

@@ -4,8 +4,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from daemon.sim.faults import Fault, Kind
 from daemon.sim.fastgpt_script import Script
+from daemon.sim.faults import Fault, Kind
 from tests.flows.house import ANN, House, house
 
 ASK = "*/chat/completions"

@@ -23,6 +23,7 @@ from daemon.domain.workflow import Answer, Memory, Provider, Question, Usage, Wo
 from daemon.engine.accounts import AccountDraft, Accounts
 from daemon.engine.intake import keep
 from daemon.engine.jobs import Done, Jobs
+from daemon.engine.pressure import Pressure
 from daemon.engine.timers import Timers
 from daemon.engine.turns import Turns
 from daemon.engine.workflows import WorkflowDraft, Workflows
@@ -63,7 +64,7 @@ class FastGptOf:
     most: int = 0
     _thinking: list[tuple[float, asyncio.Future[None]]] = field(factory=list)
 
-    async def run(self, workflow: Workflow, question: Question) -> Answer:
+    async def run(self, workflow: Workflow, question: Question) -> Answer:  # noqa: ARG002  # as the port has it
         now = self.clock.monotonic()
         self.called.append(now)
         if now < self.back_at:
@@ -74,7 +75,7 @@ class FastGptOf:
         await over
         return Answer(text="好", usage=Usage())
 
-    async def recover(self, workflow: Workflow, question: Question) -> Answer | None:
+    async def recover(self, workflow: Workflow, question: Question) -> Answer | None:  # noqa: ARG002
         return None
 
     @property
@@ -113,7 +114,7 @@ class World:
         self.fastgpt.finish_due()
         self.timers.run_due()
         async with asyncio.timeout(30):
-            while not await self._quiet():
+            while not await self._quiet():  # noqa: ASYNC110  # what is asked is a table
                 await asyncio.sleep(0)
 
     async def _quiet(self) -> bool:
@@ -153,7 +154,10 @@ async def world(folder: Path, seed: int, breakers: type[Breakers] = Breakers) ->
         fastgpt = FastGptOf(clock, back_at=clock.monotonic() + OUTAGE)
         accounts, workflows = Accounts(db, vault, policy_of(settings)), Workflows(db, vault)
         await _furnish(accounts, workflows)
-        pool, retry = Pool(settings.fastgpt.in_flight, settings.fastgpt.queue), retry_of(settings, settings.fastgpt.answer_age)
+        pool, retry = (
+            Pool(settings.fastgpt.in_flight, settings.fastgpt.queue),
+            retry_of(settings, settings.fastgpt.answer_age),
+        )
         turns = Turns(
             db,
             accounts,
@@ -165,11 +169,12 @@ async def world(folder: Path, seed: int, breakers: type[Breakers] = Breakers) ->
             budgets={provider: RetryBudget(clock) for provider in Provider},
             random=random,
             reply=reply_of(settings),
+            pressure=Pressure(clock),
         )
         lanes = lanes_of(settings, turns=turns, outbox=_sent)
         jobs = Jobs(db, clock, timers, random, lanes)
         db.on_jobs = jobs.wake
-        await stack.enter_async_context(running(jobs.run(), "jobs"))
+        _ = await stack.enter_async_context(running(jobs.run(), "jobs"))
         yield World(clock, db, timers, pool, fastgpt, accounts, lanes[0].concurrency)
 
 
@@ -237,7 +242,7 @@ class NeverOpen(Breaker):
 class Blind(Breakers):
     """Breakers that never open."""
 
-    def of(self, service: str, credential: str) -> Breaker:
+    def of(self, service: str, credential: str) -> Breaker:  # noqa: ARG002
         return NeverOpen(self.clock, self.random)
 
 
@@ -249,14 +254,14 @@ async def test_without_a_breaker_the_calls_are_many(tmp_path: Path) -> None:
         assert len(w.fastgpt.called) > MOST_CALLS
 
 
-async def test_three_seconds_without_fastgpt_in_real_time(tmp_path: Path) -> None:
+async def test_two_seconds_without_fastgpt_in_real_time(tmp_path: Path) -> None:
     async with house(tmp_path) as h:
         ask = "*/chat/completions"
         h.fastgpt.faults.add(Fault(kind=Kind.STATUS, status=503, path=ask))
         people = [f"wxid_p{number:08}" for number in range(30)]
         for wxid in people:
             await h.writes("在吗", wxid=wxid)
-        await asyncio.sleep(3)
+        await asyncio.sleep(2)  # less than the breaker's first pause
         calls = len(h.fastgpt.ledger.of(ask))
         h.fastgpt.faults.clear()
         for wxid in people:

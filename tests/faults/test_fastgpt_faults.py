@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from attrs import frozen
 
-from daemon.sim.faults import Fault, Kind
 from daemon.sim.fastgpt import DEMO_APP, DEMO_KEY, fastgpt_simulator
 from daemon.sim.fastgpt_script import Script
+from daemon.sim.faults import Fault, Kind
 from daemon.sim.gewe import GeweSetup
 from tests.flows.house import ANN, APP_ID, BOT, House, house
 from tests.net.loopback import free_port
@@ -123,17 +123,16 @@ async def test_where_nobody_listens_the_question_fails_and_the_account_may_stay_
 
 
 async def test_the_fallback_answers_for_a_workflow_that_is_out_of_the_question(tmp_path: Path) -> None:
-    async with house(tmp_path, policy=APOLOGISES) as h:
-        async with fastgpt_simulator() as second:
-            second.play(Script(answer="备用：{question}"))
-            body = {"base_url": second.base_url, "key": DEMO_KEY, "app_id": DEMO_APP.id}
-            fallback = (await h.api.post("/api/v1/workflows", {"name": "Second", **body}))["id"]
-            first = body | {"name": "Sales", "base_url": h.fastgpt.base_url, "fallback_id": fallback}
-            assert (await h.api.call("PUT", f"/api/v1/workflows/{h.workflow_id}", first))[0] == 200
-            h.fastgpt.faults.add(always(Kind.ERROR, name="points"))
-            await h.writes("在吗")
-            assert await h.replies() == ["备用：在吗"]
-            assert (await ended(h))[0]["workflow_id"] == fallback
+    async with fastgpt_simulator() as second, house(tmp_path, policy=APOLOGISES) as h:
+        second.play(Script(answer="备用：{question}"))
+        body = {"base_url": second.base_url, "key": DEMO_KEY, "app_id": DEMO_APP.id}
+        fallback = (await h.api.post("/api/v1/workflows", {"name": "Second", **body}))["id"]
+        first = body | {"name": "Sales", "base_url": h.fastgpt.base_url, "fallback_id": fallback}
+        assert (await h.api.call("PUT", f"/api/v1/workflows/{h.workflow_id}", first))[0] == 200
+        h.fastgpt.faults.add(always(Kind.ERROR, name="points"))
+        await h.writes("在吗")
+        assert await h.replies() == ["备用：在吗"]
+        assert (await ended(h))[0]["workflow_id"] == fallback
 
 
 async def test_a_rejected_key_is_not_tried_again_until_it_is_replaced(tmp_path: Path) -> None:
@@ -159,7 +158,7 @@ async def test_while_the_breaker_is_open_questions_wait_without_attempts(tmp_pat
             await h.fastgpt.ledger.wait_for(ASK, failures, ended=True)
         await h.writes("第三位", wxid="wxid_friend00000003")
         path = "/api/v1/integrations/conversations"
-        waiting = [row["id"] for row in (await h.api.get(path))["data"] if row["peer"] == "wxid_friend00000003"][0]
+        waiting = next(row["id"] for row in (await h.api.get(path))["data"] if row["peer"] == "wxid_friend00000003")
         turns = await h.settled(f"{path}/{waiting}/turns", "error", {"turn.breaker_open"})
         assert (turns[0]["state"], turns[0]["attempts"]) == ("asking", 0)
         assert len(h.fastgpt.ledger.of(ASK)) == 5

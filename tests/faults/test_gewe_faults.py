@@ -1,4 +1,4 @@
-"""Every way GeWe can let us down, and what becomes of the message: sent, waiting, failed or unknown, never sent twice."""
+"""Every way GeWe can let us down, and what becomes of the message: a named state, and never a second copy."""
 
 import asyncio
 from datetime import timedelta

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from heapq import heappop, heappush
 from random import Random
 
@@ -22,6 +23,8 @@ LIMIT, WINDOW = 40, 60.0
 HOURS = 72
 ACCOUNTS = [f"account {number}" for number in range(10)]
 SETTINGS = Settings()
+AT_ONCE = timedelta(), timedelta()
+HURRIED = evolve(SETTINGS, gewe=evolve(SETTINGS.gewe, pause_low=timedelta(), pause_high=timedelta()))
 Making = Callable[[Settings, Clock, Random], Pace]
 
 
@@ -113,10 +116,9 @@ def worst(sky: Sky) -> int:
 
 @pytest.mark.timeout(3600)
 def test_never_more_than_forty_in_any_minute_over_pauses_restarts_and_clock_jumps() -> None:
-    hurried = evolve(SETTINGS, gewe=evolve(SETTINGS.gewe, pause_low=SETTINGS.gewe.pause_low * 0, pause_high=SETTINGS.gewe.pause_low * 0))
     found, sends = 0, 0
     for seed in range(SEEDS):
-        for settings in (SETTINGS, hurried):
+        for settings in (SETTINGS, HURRIED):
             sky = three_days(pace_of, seed, hours=HOURS if LONG else HOURS / 4, settings=settings)
             found, sends = max(found, worst(sky)), sends + sum(map(len, sky.sent.values()))
             assert found <= LIMIT, seed
@@ -127,20 +129,18 @@ def test_never_more_than_forty_in_any_minute_over_pauses_restarts_and_clock_jump
 def full_buckets(settings: Settings, clock: Clock, random: Random) -> Pace:
     """As many would write it: 40 tokens, 40 a minute."""
     pace = pace_of(settings, clock, random)
-    return evolve(pace, accounts=KeyedBuckets(LIMIT / WINDOW, LIMIT, clock), pause=(SETTINGS.gewe.pause_low * 0,) * 2)
+    return evolve(pace, accounts=KeyedBuckets(LIMIT / WINDOW, LIMIT, clock), pause=AT_ONCE)
 
 
 class Forgetful(Pace):
-    def restore(self, levels: object) -> None:
+    def restore(self, levels: object) -> None:  # noqa: ARG002
         return None
 
 
 def forgetful(settings: Settings, clock: Clock, random: Random) -> Pace:
     """What was sent before a restart is not counted after it."""
-    pace = pace_of(settings, clock, random)
-    none = (SETTINGS.gewe.pause_low * 0,) * 2
-    rate = KeyedBuckets.per_window(limit=LIMIT, window=SETTINGS.gewe.pause_low * 60, burst=30, clock=clock)
-    return Forgetful(rate, Bucket(1e9, 1e9, clock), none, clock, random)
+    rate = KeyedBuckets.per_window(limit=LIMIT, window=timedelta(seconds=WINDOW), burst=30, clock=clock)
+    return Forgetful(rate, Bucket(1e9, 1e9, clock), AT_ONCE, clock, random)
 
 
 @pytest.mark.parametrize("making", [full_buckets, forgetful])
@@ -150,8 +150,7 @@ def test_limiters_that_are_wrong_are_found_out(making: Making) -> None:
 
 @pytest.mark.parametrize(("pauses", "least"), [(True, 27), (False, 35)])
 def test_an_account_with_enough_to_send_uses_its_minute(*, pauses: bool, least: int) -> None:
-    gewe = SETTINGS.gewe if pauses else evolve(SETTINGS.gewe, pause_low=SETTINGS.gewe.pause_low * 0, pause_high=SETTINGS.gewe.pause_low * 0)
-    sky = Sky(pace_of, evolve(SETTINGS, gewe=gewe), Random(1))
+    sky = Sky(pace_of, SETTINGS if pauses else HURRIED, Random(1))
     account, hour = ACCOUNTS[0], 3600.0
     while sky.now < hour:
         sky.go_to(sky.now + sky.send(account))

@@ -12,8 +12,8 @@ import pytest
 from attrs import frozen
 
 from daemon.codec import encode, parse
-from daemon.sim.faults import Fault, Kind
 from daemon.sim.fastgpt import DEMO_APP, FastGptSetup, FastGptSimulator, fastgpt_simulator
+from daemon.sim.faults import Fault, Kind
 from daemon.sim.gewe import GeweSetup, GeweSimulator, gewe_simulator
 from daemon.sim.gewe_callbacks import Knobs
 from tests.faults.living import ACCOUNTS, APP_ID, BOT, Living, caller, living
@@ -62,18 +62,18 @@ async def mine(folder: Path, *, bug: str = "") -> AsyncIterator[Mine]:
     setup = GeweSetup(accounts={APP_ID: BOT}, tokens=(TOKEN,), knobs=Knobs(token_in_body=True))
     keys = FastGptSetup(keys={KEY: DEMO_APP.id})
     environ = {"QIAOD_LOG_LEVEL": "debug", "QIAOD_JOBS_ATTEMPTS": "2"}
-    async with gewe_simulator(setup) as gewe, fastgpt_simulator(keys) as fastgpt:
-        async with living(folder / "s", bug=bug, environ=environ) as daemon:
-            (held,) = (await daemon.call("GET", ACCOUNTS))[1]["data"]
-            workflow = {"name": "Sales", "base_url": fastgpt.base_url, "key": KEY, "app_id": DEMO_APP.id}
-            workflow_id = (await daemon.call("POST", "/api/v1/workflows", workflow))[1]["id"]
-            account = {"app_id": APP_ID, "wxid": BOT, "name": "Shop", "base_url": gewe.base_url, "token": TOKEN}
-            account |= {"workflow_id": workflow_id, "id": held["id"]}
-            path = urlsplit(daemon.callback_url).path
-            gewe.callbacks.point(TOKEN, daemon.callback_url)
-            it = Mine(daemon=daemon, gewe=gewe, fastgpt=fastgpt, path=path, account=account)
-            await change(it)
-            yield it
+    living_there = living(folder / "s", bug=bug, environ=environ)
+    async with gewe_simulator(setup) as gewe, fastgpt_simulator(keys) as fastgpt, living_there as daemon:
+        (held,) = (await daemon.call("GET", ACCOUNTS))[1]["data"]
+        workflow = {"name": "Sales", "base_url": fastgpt.base_url, "key": KEY, "app_id": DEMO_APP.id}
+        workflow_id = (await daemon.call("POST", "/api/v1/workflows", workflow))[1]["id"]
+        account = {"app_id": APP_ID, "wxid": BOT, "name": "Shop", "base_url": gewe.base_url, "token": TOKEN}
+        account |= {"workflow_id": workflow_id, "id": held["id"]}
+        path = urlsplit(daemon.callback_url).path
+        gewe.callbacks.point(TOKEN, daemon.callback_url)
+        it = Mine(daemon=daemon, gewe=gewe, fastgpt=fastgpt, path=path, account=account)
+        await change(it)
+        yield it
 
 
 async def change(it: Mine, **changes: Any) -> None:
@@ -91,7 +91,9 @@ async def everything_goes_wrong(it: Mine) -> None:
     for number in range(3):
         await it.gewe.wechat.person_writes(APP_ID, f"wxid_friend{number:08}", TEXT)
     await it.ended(CONVERSATIONS, "peer", {f"wxid_friend{number:08}" for number in range(3)}, 3)
-    it.gewe.faults.add(Fault(kind=Kind.ERROR, name="form-b", path="*/postText", message=f"token={TOKEN} {TEXT}", times=1))
+    it.gewe.faults.add(
+        Fault(kind=Kind.ERROR, name="form-b", path="*/postText", message=f"token={TOKEN} {TEXT}", times=1)
+    )
     await send(it)
     await change(it, token=WRONG_TOKEN)
     await send(it)

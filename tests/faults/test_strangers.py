@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daemon.codec import parse
-from daemon.domain.callback import AccountSignal, ControlPacket, Unrecognised
+from daemon.domain.account import AccountSignal
+from daemon.domain.callback import ControlPacket, Unrecognised
 from daemon.domain.contact import ContactChange
 from daemon.domain.message import Message
 from daemon.errors import Invalid
@@ -80,9 +81,8 @@ async def test_malformed_callbacks_are_refused_or_kept_and_cost_nothing(tmp_path
 
 @pytest.mark.torture
 async def test_a_reader_that_trusts_its_input_is_found_out(tmp_path: Path) -> None:
-    async with living(tmp_path / "s", bug="trusting_reader") as daemon:
-        async with aiohttp.ClientSession() as http:
-            assert (await post_all(daemon, http, bodies(1, 4 * len(MUTATIONS))))[500]
+    async with living(tmp_path / "s", bug="trusting_reader") as daemon, aiohttp.ClientSession() as http:
+        assert (await post_all(daemon, http, bodies(1, 4 * len(MUTATIONS))))[500]
 
 
 @pytest.mark.torture

@@ -17,7 +17,9 @@ from tests.faults.living import Answer, Living, acknowledged, caller, kept, livi
 from tests.faults.rooms import NoRoom, Room, small_room
 
 LONG = os.environ.get("TORTURE") == "long"
-BACK = 2.0  # seconds after which it must take callbacks again; the promise is 1, on a machine that has nothing else to do
+BACK = (
+    2.0  # seconds after which it must take callbacks again; the promise is 1, on a machine that has nothing else to do
+)
 PATIENCE = 3.0  # seconds that GeWe waits for an answer
 MOST = 20_000  # callbacks that 12 MB cannot hold
 

@@ -118,9 +118,10 @@ async def house(
     fastgpt: FastGptSetup | None = None,
     workflow: dict[str, Any] | None = None,
     policy: dict[str, Any] | None = None,
+    pace: dict[str, Any] | None = None,
     **sections: dict[str, Any],
 ) -> AsyncIterator[House]:
-    settings = quick(folder, **sections)
+    settings = quick(folder, **sections, **({"gewe": pace} if pace else {}))  # `gewe` names the simulator here
     async with AsyncExitStack() as stack:
         wechat = await stack.enter_async_context(gewe_simulator(gewe))
         ai = await stack.enter_async_context(fastgpt_simulator(fastgpt))

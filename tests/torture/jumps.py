@@ -15,7 +15,7 @@ LIBRARIES = (
 )
 FORWARD, BACK = 7200, -14400  # seconds
 NOTICED = 30  # seconds in which a jump is noticed; the daemon looks each second
-DRAINED = 25.0  # seconds for the messages that wait when the clock jumps: at their pace 6
+DRAINED = 30.0  # seconds for the messages that wait when the clock jumps: at their pace 4
 
 
 def library() -> str | None:
@@ -38,11 +38,11 @@ async def jumps(folder: Path, preload: str, *, bug: str = "") -> Verdict:
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
     broken: list[Violation] = []
-    async with house(folder, bug=bug, environ=environ, per_minute=600, burst=3) as h:
+    async with house(folder, bug=bug, environ=environ, per_minute=180, burst=3) as h:
         for number, seconds in enumerate((FORWARD, BACK), start=1):
             before = len(h.gewe.ledger.of(POST_TEXT))
-            await h.load.write(60)  # 15 of each account, which may send ten a second
-            await h.gewe.ledger.wait_for(POST_TEXT, before + 8, timeout=60)
+            await h.load.write(60)  # 15 of each account, which may send three a second
+            await h.gewe.ledger.wait_for(POST_TEXT, before + 12, timeout=60)
             h.load.shift += seconds
             offset.write_text(f"{h.load.shift:+g}")
             broken += await _noticed(h, number)

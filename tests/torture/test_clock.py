@@ -1,5 +1,7 @@
 """A wall clock that is set does not move a timer, and each jump is told once."""
 
+from functools import partial
+
 import pytest
 from attrs import define, field
 
@@ -27,12 +29,15 @@ class Fired:
     passed: float = 0.0
     at: dict[float, float] = field(factory=dict)
 
+    def note(self, delay: float) -> None:
+        self.at[delay] = self.passed
+
 
 async def fired_over_jumps(clock: FakeClock) -> Fired:
     """Timers over an hour in steps of half a second, with the clock set forward after a second and back after 30."""
     timers, fired = Timers(clock), Fired()
     for delay in DELAYS:
-        timers.call_later(delay, lambda delay=delay: fired.at.setdefault(delay, fired.passed))
+        timers.call_later(delay, partial(fired.note, delay))
     for step in range(2 * 3600 + 2):
         if step in {2, 60}:
             clock.jump_wall(JUMPS[step == 60])

@@ -93,7 +93,7 @@ async def create(call: Call, body: NewMessage) -> Reply[QueuedView]:
     )
 
 
-@routes.get(PATH, role=Role.VIEWER, summary="List messages to WeChat; state=unknown are those to settle")
+@routes.get(PATH, role=Role.OPERATOR, summary="List messages to WeChat; state=unknown are those to settle")
 async def page(
     call: Call, paging: Paging, *, account_id: str | None = None, state: SendState | None = None
 ) -> Page[MessageView]:
@@ -103,7 +103,7 @@ async def page(
     return Page.of(rows, total, paging, view=view, after=lambda send: send.id)
 
 
-@routes.get(PATH + "/{message_id}", role=Role.VIEWER, summary="Show a message")
+@routes.get(PATH + "/{message_id}", role=Role.OPERATOR, summary="Show a message")
 async def show(call: Call, message_id: str) -> MessageView:
     return view(await call.service(SENDS).get(message_id))
 

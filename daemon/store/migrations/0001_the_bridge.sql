@@ -58,7 +58,6 @@ CREATE TABLE conversations (
     muted           INTEGER NOT NULL DEFAULT 0,
     held_until_ms   INTEGER,
     held_by         TEXT,
-    held_ms         INTEGER,
     created_ms      INTEGER NOT NULL,
     last_message_ms INTEGER NOT NULL,
     version         INTEGER NOT NULL DEFAULT 1,
