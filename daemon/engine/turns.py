@@ -101,6 +101,8 @@ class Turns:
         except RemoteRefused as refusal:
             return refusal
         except RemoteError as error:
+            if barred := self._breaker(workflow).standing().open_for:  # an outage is no fault of this question's: were
+                return self._later(asked, error, barred)  # probes counted, who is the probe too often would be lost
             now = self.db.clock.now()
             delay = self.retry.next(attempt, started=asked.turn.created_at, now=now, random=self.random)
             if delay is None:

@@ -73,12 +73,15 @@ class House:
         return self.folder / "state" / "qiaod.db"
 
     async def settle(self) -> None:
-        """Wait until nothing is left to do. One that does wrong is not given long: it may never come to that."""
-        until = time.monotonic() + (5.0 if self.daemon.bug else LIMIT)
+        """Wait until nothing is left to do, or nothing is done any more: with a fault built in, soon."""
+        patience, before = 3.0 if self.daemon.bug else LIMIT, -1
+        until = time.monotonic() + patience
         while time.monotonic() < until:
             work = await asyncio.to_thread(work_left, self.database, shift=self.load.shift)
             if not work and not any(self.database.parent.glob("spool*")):
                 break
+            if work != before:
+                before, until = work, time.monotonic() + patience
             await asyncio.sleep(0.1)
 
     async def judged(self) -> list[Violation]:

@@ -33,7 +33,7 @@ class Verdict:
 
 
 async def kills(
-    folder: Path, *, cycles: int, seed: int = 1, bug: str = "", slow: float = 0.03, people: int = 30, rate: float = 60
+    folder: Path, *, cycles: int, seed: int = 1, bug: str = "", slow: float = 0.03, people: int = 30, rate: float = 40
 ) -> Verdict:
     """P1, P3, P9: SIGKILL at random moments under load, while answers of a WeChat that takes `slow` s get lost."""
     random = Random(seed)

@@ -55,7 +55,7 @@ async def _taken_up(h: House) -> tuple[list[Violation], float | None]:
     began = time.monotonic()
     await h.daemon.start()
     try:
-        await h.fastgpt.ledger.wait_for(COMPLETIONS, 2 * ORPHANS, timeout=5.0 if h.daemon.bug else AT_ONCE)
+        await h.fastgpt.ledger.wait_for(COMPLETIONS, 2 * ORPHANS, timeout=3.0 if h.daemon.bug else AT_ONCE)
     except TimeoutError:
         asked = len(h.fastgpt.ledger.of(COMPLETIONS)) - ORPHANS
         return [Violation(Rule.ORPHANS_LEFT, f"{asked} of {ORPHANS} were begun again")], None

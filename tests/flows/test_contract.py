@@ -1,0 +1,45 @@
+"""The whole daemon held against its own document."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import aiohttp
+import pytest
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import ignored_auth
+
+from daemon.codec import parse
+from tests.flows.house import quick, running_daemon
+from tests.net.server.contract import Told, beside, hold
+
+KEYS = 30  # each may make a burst of 30 requests: more than there are cases
+MAKE = {"name": "contract", "role": "admin"}
+
+
+async def serve(folder: Path, ready: threading.Event, done: asyncio.Event, told: Told) -> None:
+    settings = quick(folder)
+    async with running_daemon(settings) as bridge:
+        by_socket = aiohttp.UnixConnector(str(settings.unix_socket))
+        async with aiohttp.ClientSession("http://localhost", connector=by_socket) as http:
+            told["url"] = bridge.url
+            told["document"] = parse(await (await http.get("/openapi.json")).read())
+            made = [parse(await (await http.post("/api/v1/keys", json=MAKE)).read()) for _ in range(KEYS)]
+        told["keys"] = [one["key"] for one in made]
+        ready.set()
+        await done.wait()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    with beside(partial(serve, tmp_path_factory.mktemp("contract"))) as told:
+        yield told
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+def test_every_answer_is_as_documented(served: Told, mode: GenerationMode) -> None:
+    revoking = "/api/v1/keys/{key_id}"  # would take the others their keys
+    strangers = (ignored_auth,)  # are told 429 after a few requests, and here there are many
+    assert hold(served, mode, without=(revoking,), unchecked=strangers) > 30

@@ -1,0 +1,69 @@
+"""A server held against its own document by schemathesis: every answer as documented, none a crash."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import cycle
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.checks import positive_data_acceptance
+from schemathesis.core.result import Ok
+
+EXAMPLES = int(os.environ.get("CONTRACT_EXAMPLES", "4"))  # an operation and a mode: seconds here, thousands on request
+
+Told = dict[str, Any]  # url, document, and the keys to call with
+Checks = tuple[Callable[..., Any], ...]
+Serve = Callable[[threading.Event, asyncio.Event, Told], Awaitable[None]]
+
+
+@contextmanager
+def beside(serve: Serve) -> Iterator[Told]:
+    """A server on a thread of its own: schemathesis waits for its answers."""
+    ready, told, loop = threading.Event(), Told(), asyncio.new_event_loop()
+    done = asyncio.Event()
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(ready, done, told),))
+    thread.start()
+    try:
+        assert ready.wait(20)
+        yield told
+    finally:
+        loop.call_soon_threadsafe(done.set)
+        thread.join()
+        loop.close()
+
+
+def hold(told: Told, mode: GenerationMode, *, without: tuple[str, ...] = (), unchecked: Checks = ()) -> int:
+    """How many operations were held against the document."""
+    schema, keys, held = schemathesis.openapi.from_dict(told["document"]), cycle(told["keys"]), 0
+    for found in schema.get_all_operations():
+        assert isinstance(found, Ok)
+        operation = found.ok()
+        if operation.path in without:
+            continue
+
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def holds(case: schemathesis.Case[Any]) -> None:
+            case.call_and_validate(
+                base_url=told["url"],
+                headers={"Authorization": f"Bearer {next(keys)}"},
+                # a date may be of the right form and long past
+                excluded_checks=[positive_data_acceptance, *unchecked],
+            )
+
+        with suppress(Unsatisfiable):  # what takes nothing cannot be given anything wrong
+            holds()
+        held += 1
+    return held
