@@ -40,7 +40,7 @@ def run() -> Iterator[Figure]:
 
     with daemon() as bridge, server("bench.bare", "plain") as plain, server("bench.bare", "commit") as commit:
         url = prepare(bridge, ACCOUNTS)
-        rate(url, 1), rate(plain, 1), rate(commit, 1)
+        rate(url, SECONDS), rate(plain, 1), rate(commit, 1)
         taken = [(rate(url, SECONDS), rate(plain, 1), rate(commit, 1)) for _ in range(PAIRS)]
         baseline = f"bare aiohttp ({load.client()})"
         ours = [(mine, bare) for mine, bare, _ in taken]

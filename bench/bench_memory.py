@@ -16,7 +16,7 @@ from bench import load
 from bench.bench_intake import prepare
 from bench.load import Callbacks
 from bench.processes import LOAD, daemon, process, resident
-from bench.report import PAIRS, Figure, apart, compare, main, measured, pin
+from bench.report import Figure, apart, compare, main, measured, pin
 from daemon.clock import SystemClock
 from daemon.engine.timers import Timers
 

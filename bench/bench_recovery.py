@@ -5,10 +5,13 @@ is a real process on a copy of the same state directory, in turn with one on an 
 """
 
 import asyncio
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+import structlog
 
 from bench.processes import LOAD, daemon
 from bench.report import PAIRS, Figure, main, measured, pin
@@ -27,6 +30,7 @@ RUNNING = 200
 
 def run() -> Iterator[Figure]:
     pin(LOAD)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with tempfile.TemporaryDirectory(prefix="qiaod-bench-") as folder:
         none, many = Path(folder) / "none", Path(folder) / "many"
         with daemon(none):

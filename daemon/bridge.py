@@ -15,13 +15,11 @@ from random import Random, SystemRandom
 from aiohttp import web
 from attrs import define, frozen
 
-from daemon import memory
 from daemon.clock import Clock
 from daemon.domain.callback import Callback
 from daemon.domain.workflow import Provider
 from daemon.engine.access import Access, ensure_first_key
 from daemon.engine.accounts import Accounts
-from daemon.engine.clockwatch import ClockWatch
 from daemon.engine.conversations import Conversations
 from daemon.engine.intake import Intake
 from daemon.engine.jobs import Jobs
@@ -48,7 +46,7 @@ from daemon.net.server.figures import Figures
 from daemon.net.server.idempotency import Replays
 from daemon.secret import Secret
 from daemon.settings import Settings
-from daemon.stages import Gauge, confirm_key, each_second, fatal, put_right, ready, replay, restore_levels, working
+from daemon.stages import confirm_key, fatal, put_right, ready, replay, restore_levels, watching, working
 from daemon.store import meta
 from daemon.store.database import Database, open_database
 from daemon.store.spool import Spool
@@ -163,10 +161,7 @@ async def open_bridge(
         await enter(working(engine.jobs, db, grace=settings.daemon.drain_jobs, hurry=hurry))
         _ = await enter(running(replay(engine.intake), "spool.replay"))
         _ = await enter(running(_upkeep(bridge).run(), "upkeep"))
-        gauge = Gauge(db, engine.jobs, memory.limit())
-        _ = await enter(running(gauge.watch_jobs(), "jobs.watch"))
-        each_second(engine.timers, lambda: engine.pressure.look(gauge()))
-        each_second(engine.timers, ClockWatch(clock, engine.jobs.clock_moved).look)
+        await enter(watching(db, engine.timers, engine.jobs, engine.pressure))
         await enter(ready(face.readiness))
         yield bridge
 

@@ -11,10 +11,11 @@ import structlog
 from attrs import define
 
 from daemon import memory
+from daemon.engine.clockwatch import ClockWatch
 from daemon.engine.intake import Intake
 from daemon.engine.jobs import Jobs
 from daemon.engine.outbox import LEVELS
-from daemon.engine.pressure import Signals
+from daemon.engine.pressure import Pressure, Signals
 from daemon.engine.timers import Timers
 from daemon.errors import CannotOpen, StoreUnavailable
 from daemon.limits.pace import Pace
@@ -136,6 +137,16 @@ class Gauge:
             except StoreUnavailable:
                 continue  # what presses then is seen in the other signals
             self.oldest_job = max((depth.oldest.total_seconds() for depth in depths), default=0.0)
+
+
+@asynccontextmanager
+async def watching(db: Database, timers: Timers, jobs: Jobs, pressure: Pressure) -> AsyncIterator[None]:
+    """Each second inside the block: what presses the daemon, and whether somebody set the clock."""
+    gauge = Gauge(db, jobs, memory.limit())
+    each_second(timers, lambda: pressure.look(gauge()))
+    each_second(timers, ClockWatch(db.clock, jobs.clock_moved).look)
+    async with running(gauge.watch_jobs(), "jobs.watch"):
+        yield
 
 
 def each_second(timers: Timers, look: Callable[[], None]) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -148,11 +148,9 @@ class Story:
 
     async def complete(self) -> bool:
         """Whether every reply arrives, once and no more."""
-        try:
+        with suppress(TimeoutError):  # what did not come is told below
             for part in PARTS:
                 await self.gewe.wait_for_texts(part.to, 1, timeout=PATIENCE)
-        except TimeoutError:
-            pass
         await asyncio.sleep(QUIET)
         wrong = {part.name: self.gewe.received(part.to) for part in PARTS}
         wrong = {part.name: wrong[part.name] for part in PARTS if wrong[part.name] != [part.reply]}

@@ -7,9 +7,9 @@ import pytest
 
 from daemon.domain.account import AccountState, ReplyPolicy, RoomPolicy
 from daemon.domain.content import Image
-from daemon.domain.shared import Quote
 from daemon.domain.conversation import Kept
 from daemon.domain.message import MENTION_ALL, Origin, Wxid
+from daemon.domain.shared import Quote
 from daemon.engine.conversations import why_kept, why_silent
 from tests.engine.samples import ANN, BOT, NOW, ROOM, account, conversation, in_room, message
 

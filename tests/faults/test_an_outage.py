@@ -221,6 +221,7 @@ async def survive(w: World, questions: int) -> tuple[int, float]:
     return calls, w.clock.monotonic() - w.fastgpt.back_at
 
 
+@pytest.mark.torture
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_ten_minutes_without_fastgpt_cost_few_calls_and_no_question(tmp_path: Path, seed: int) -> None:

@@ -114,14 +114,14 @@ def worst(sky: Sky) -> int:
     return max(most_in_a_window(moments) for moments in sky.sent.values())
 
 
+@pytest.mark.torture
 @pytest.mark.timeout(3600)
 def test_never_more_than_forty_in_any_minute_over_pauses_restarts_and_clock_jumps() -> None:
     found, sends = 0, 0
     for seed in range(SEEDS):
-        for settings in (SETTINGS, HURRIED):
-            sky = three_days(pace_of, seed, hours=HOURS if LONG else HOURS / 4, settings=settings)
-            found, sends = max(found, worst(sky)), sends + sum(map(len, sky.sent.values()))
-            assert found <= LIMIT, seed
+        sky = three_days(pace_of, seed, hours=HOURS if LONG else HOURS / 4, settings=(HURRIED, SETTINGS)[seed % 2])
+        found, sends = max(found, worst(sky)), sends + sum(map(len, sky.sent.values()))
+        assert found <= LIMIT, seed
     print(f"{SEEDS} seeds, {sends} sends: at most {found} in a minute")  # noqa: T201
     assert found > LIMIT / 2  # the bursts do reach it
 

@@ -35,7 +35,8 @@ MOST_MEMORY = 150  # MB, altogether
 MOST_GROWTH = 25  # MB from the first half to the second: caches fill once
 MOST_LINES = 600  # of the log, about however many bodies that make no sense
 SLOW = 150  # clients
-CLOSED_WITHIN = 5.0 + 1.5  # seconds: 3 for the headers, 2 for the body; the rest is this machine's
+SLACK = 1.5  # seconds, of a machine that does something else meanwhile
+CLOSED_WITHIN = 5.0 + SLACK  # 3 for the headers, 2 for the body
 CLOSED_BY_HAND = re.compile(rb"^HTTP/\d\.\d \d{3} |^$")
 SAMPLED = "wx_Qiao-samples_0000000007"  # the account of the samples
 
@@ -174,4 +175,4 @@ async def test_slow_clients_are_closed_and_hold_up_nobody(tmp_path: Path) -> Non
 async def test_a_daemon_of_endless_patience_is_found_out(tmp_path: Path) -> None:
     async with living(tmp_path / "s", bug="endless_patience") as daemon:
         with pytest.raises(TimeoutError):
-            await said_to(daemon.url, b"GET / HTTP/1.1\r\nHost: ", limit=CLOSED_WITHIN)
+            await said_to(daemon.url, b"GET / HTTP/1.1\r\nHost: ", limit=3 + SLACK)

@@ -198,8 +198,9 @@ def _joined(whole: Mapping[str, Any]) -> dict[str, Any]:
 def _unwrapped(document: Any) -> Mapping[str, Any]:
     """The body itself, out of the `{"body": …}` of a relay."""
     for _ in range(RELAYED):
-        if isinstance(document, dict) and isinstance(document.get("body"), dict) and not _is_ours(document):
-            document = document["body"]
+        if not isinstance(document, dict) or not isinstance(document.get("body"), dict) or _is_ours(document):
+            break
+        document = document["body"]
     if not isinstance(document, dict):
         raise Invalid("gewe.callback.not_an_object")
     return document
@@ -210,7 +211,7 @@ def _is_ours(document: Mapping[str, Any]) -> bool:
 
 
 def _has_rounded_id(whole: Mapping[str, Any]) -> bool:
-    """Whether an id came out as a fraction: a fast parser does that to integers of more than 64 bits."""
+    """Whether an id may have come out as a fraction: a fast parser does that to integers of more than 64 bits."""
     data = whole.get("Data") or whole.get("data")
     fields = data if isinstance(data, dict) else whole
-    return any(type(fields.get(name)) is float for name in ("NewMsgId", "newMsgId", "newmsgid", "MsgId", "msgid"))
+    return float in map(type, fields.values())
