@@ -1,9 +1,9 @@
 """What the whole daemon adds to a conversation: from a callback to the reply at the simulated WeChat.
 
 One contact writes, and writes again when the reply is there; limits, pauses and the merge window are off, and both
-upstreams, which live in the process of the bench, answer at once. In turn with it the same two calls are made straight,
-one after the other: a streamed question to FastGPT, its answer sent through GeWe. The daemon is a process on the other
-core; on its way it commits the message with its job, the turn, the answer with the send's job, the send begun and ended.
+upstreams, which live in the process of the bench, answer at once. In turn with it the same two calls are made
+straight, one after the other: a streamed question to FastGPT, its answer sent through GeWe. The daemon is a process on
+the other core; on its way it commits the message with its job, the turn, the answer with the send's job, and the send.
 """
 
 import asyncio

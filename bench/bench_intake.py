@@ -11,7 +11,7 @@ commits each request by itself. All three are processes on the same core; while 
 
 import sqlite3
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
 from pathlib import Path
@@ -29,6 +29,13 @@ SECONDS = 2
 PACED_SECONDS = 3.0
 PACED_RUNS = 3
 PATH = "/api/v1/integrations/gewe/accounts"
+
+
+STORED = """
+    SELECT (SELECT count(*) FROM messages WHERE standing = 'pending'),
+           (SELECT count(*) FROM jobs WHERE state = 'ready'),
+           (SELECT count(*) FROM conversations)
+"""
 
 
 def run() -> Iterator[Figure]:
@@ -86,9 +93,7 @@ def _p99(url: str, callbacks: Callbacks, rate: float) -> float:
 def _check(path: Path, *, least: int) -> None:
     """Raises where what was acknowledged is not there: then the figures say nothing."""
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
-        one: Callable[[str], int] = lambda sql: db.execute(sql).fetchone()[0]
-        pending = one("SELECT count(*) FROM messages WHERE standing = 'pending'")
-        waiting, conversations = one("SELECT count(*) FROM jobs"), one("SELECT count(*) FROM conversations")
+        pending, waiting, conversations = db.execute(STORED).fetchone()
     if pending < least or waiting != conversations:
         raise RuntimeError(f"{pending} pending messages of {least}, {waiting} jobs for {conversations} conversations")
 

@@ -43,6 +43,7 @@ BODY = (
 )
 
 ANSWER_WITHIN = 10.0  # seconds
+TICK = 0.001  # seconds between two looks for what is due; the time it took counts from then all the same
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"content-length:"
 
@@ -108,8 +109,9 @@ function request()
     string.format(body, names[turn %% accounts], n, person, since, string.format("%%s%%08d", series, n)))
 end
 function done(summary)
+  local e = summary.errors
   io.write(string.format('\\n{"requests": %%d, "us": %%d, "wrong": %%d}\\n', summary.requests, summary.duration,
-    summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout))
+    e.status + e.connect + e.read + e.write + e.timeout))
 end
 """
 
@@ -203,9 +205,9 @@ async def _closed(url: str, callbacks: Callbacks, *, seconds: int, connections: 
 
 async def _paced(url: str, callbacks: Callbacks, *, seconds: float, connections: int, rate: float) -> list[float]:
     make = callbacks.requests(url)
-    total = int(seconds * rate)
+    total, sent = int(seconds * rate), 0
     took: list[float] = []
-    over = asyncio.Event()
+    over, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def answered(connection: _Connection) -> None:
         took.append(time.perf_counter() - connection.due.popleft())
@@ -213,18 +215,21 @@ async def _paced(url: str, callbacks: Callbacks, *, seconds: float, connections:
         if len(took) == total:
             over.set()
 
-    idle = deque(await _opened(url, connections, answered))
-    everyone = list(idle)
-    began = time.perf_counter()
-    for number in range(total):
-        due = began + number / rate
-        while not idle or time.perf_counter() < due:
-            await asyncio.sleep(max(0.0, due - time.perf_counter()) if idle else 0.0005)
-        idle.popleft().send(make(number), due)
+    def send_what_is_due() -> None:
+        nonlocal sent
+        while idle and sent < total and (due := began + sent / rate) <= time.perf_counter():
+            idle.popleft().send(make(sent), due)
+            sent += 1
+        if sent < total:
+            loop.call_later(TICK, send_what_is_due)
+
+    opened = await _opened(url, connections, answered)
+    idle, began = deque(opened), time.perf_counter()
+    send_what_is_due()
     with suppress(TimeoutError):
-        async with asyncio.timeout(ANSWER_WITHIN):
+        async with asyncio.timeout(seconds + ANSWER_WITHIN):
             await over.wait()
-    _close(everyone)
+    _close(opened)
     if len(took) < total:
         raise RuntimeError(f"{total - len(took)} of {total} callbacks were never answered")
     return took

@@ -1,4 +1,4 @@
-"""Real processes on loopback, each pinned to a core: a daemon that is set up through its API, and what it is held against."""
+"""Real processes on loopback, each pinned to a core: daemons, set up through their API, and other servers."""
 
 import os
 import select

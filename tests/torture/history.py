@@ -10,8 +10,6 @@ from itertools import pairwise
 
 from attrs import field, frozen
 
-Texts = dict[tuple[str, str], list["Sent"]]
-
 
 class Rule(StrEnum):
     ACKED_LOST = "an acknowledged callback is not in the store"
@@ -280,8 +278,8 @@ def _whole(history: History) -> Iterator[Violation]:
         yield Violation(Rule.DAMAGED, problem)
 
 
-def _by_text(history: History) -> Texts:
-    found: Texts = {}
+def _by_text(history: History) -> dict[tuple[str, str], list[Sent]]:
+    found: dict[tuple[str, str], list[Sent]] = {}
     for send in history.sends:
         found.setdefault((send.to, send.text), []).append(send)
     return found

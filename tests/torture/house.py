@@ -100,16 +100,17 @@ async def house(
     folder: Path,
     *,
     bug: str = "",
+    accounts: int = ACCOUNTS,
     people: int = PEOPLE,
     per_minute: int = 100_000,
     burst: int = 1000,
     environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[House]:
     """One workflow, some accounts. `bug`: what `sabotage` has the daemon do wrong."""
-    accounts = {f"wx_app{number}": f"wxid_bot{number:012d}" for number in range(ACCOUNTS)}
+    bots = {f"wx_app{number}": f"wxid_bot{number:012d}" for number in range(accounts)}
     async with AsyncExitStack() as stack:
         sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="qiaod-")))  # their paths must be short
-        gewe = await stack.enter_async_context(gewe_simulator(GeweSetup(accounts=accounts, ledger_file=folder / GEWE)))
+        gewe = await stack.enter_async_context(gewe_simulator(GeweSetup(accounts=bots, ledger_file=folder / GEWE)))
         fastgpt = await stack.enter_async_context(
             fastgpt_simulator(FastGptSetup(script=Script(delay_s=THINKING), ledger_file=folder / FASTGPT))
         )
@@ -126,9 +127,9 @@ async def house(
         )
         stack.push_async_callback(daemon.close)
         await daemon.start()
-        path = await _furnish(sockets / "api", accounts, gewe, fastgpt)
+        path = await _furnish(sockets / "api", bots, gewe, fastgpt)
         url = f"http://127.0.0.1:{http.getsockname()[1]}{path}"
-        writing = await stack.enter_async_context(load(url, accounts, folder / ACKED, people=people))
+        writing = await stack.enter_async_context(load(url, bots, folder / ACKED, people=people))
         pace = Pace(rate=(per_minute - burst) / 60, burst=burst)
         yield House(folder=folder, daemon=daemon, gewe=gewe, fastgpt=fastgpt, load=writing, pace=pace)
 

@@ -20,6 +20,7 @@ from tests.torture.process import LIMIT
 POST_TEXT = "*/message/postText"
 LOST = 0.02  # of WeChat's answers, dropped after the message was taken: PROMISES P3
 AT_ONCE = 32  # deliveries under way
+ACCOUNTS, DELIVERIES = 8, 350.0  # a second: each account may have 50 a second answered, the others are only kept
 
 
 @frozen
@@ -76,7 +77,7 @@ async def duplicates(
 ) -> Verdict:
     """P24: each callback so often, shuffled, until each copy was acknowledged, over kills and a planned restart."""
     random = Random(seed)
-    async with house(folder, bug=bug, people=callbacks // 4) as h:
+    async with house(folder, bug=bug, accounts=ACCOUNTS, people=callbacks // ACCOUNTS) as h:
         once = [h.load.callback(person) for person in list(h.load.people)[:callbacks]]
         left = once * copies
         random.shuffle(left)
@@ -102,10 +103,16 @@ def _acknowledged(h: House, number: int) -> bool:
 
 
 async def _deliver(h: House, left: list[Callback]) -> None:
-    """Each until it is acknowledged, some at once."""
+    """Each until it is acknowledged, some at once, and not so many a second that they would only be kept."""
+    due = time.monotonic()
 
     async def one_after_another() -> None:
+        nonlocal due
         while left:
+            due = max(due + 1 / DELIVERIES, time.monotonic())
+            await asyncio.sleep(due - time.monotonic())
+            if not left:
+                return
             callback = left.pop()
             if not await h.load.deliver(callback):
                 left.insert(0, callback)

@@ -8,7 +8,7 @@ same handler. What comes back is the same either way. Of what went well here the
 import re
 
 import structlog
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion10, hdrs, web
 from attrs import field, frozen
 
 from daemon.codec import encode
@@ -43,8 +43,9 @@ class Express:
         object.__setattr__(self, "_parameter", last.strip("{}"))
 
     async def __call__(self, general: Handler, request: web.Request) -> web.StreamResponse:
-        name = request.raw_path.removeprefix(self._prefix)
-        if request.method != hdrs.METH_POST or not _NAME.fullmatch(name) or self._odd(request):
+        path, name = request.raw_path, request.raw_path[len(self._prefix) :]
+        ours = request.method == hdrs.METH_POST and path.startswith(self._prefix) and _NAME.fullmatch(name)
+        if not ours or self._odd(request):
             return await general(request)
         around, began = self.around, self.around.clock.monotonic()
         request_id, language = around.request_id(request), around.language_of(request)
@@ -63,6 +64,7 @@ class Express:
             hdrs.EXPECT in headers
             or hdrs.CONTENT_ENCODING in headers
             or headers.get(hdrs.ACCEPT, ANYTHING) != ANYTHING
+            or request.version < HttpVersion10
             or not self.around.admits(request)
         )
 
