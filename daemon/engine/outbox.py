@@ -1,5 +1,6 @@
 """Messages on their way out: one at a time for an account, at its pace, and each at most once."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from random import Random
@@ -27,6 +28,7 @@ from daemon.errors import (
     RemoteRefused,
     RemoteUnauthorized,
     RemoteUnavailable,
+    StoreUnavailable,
 )
 from daemon.limits.breaker import Breaker, Breakers, Why
 from daemon.limits.pace import OVERALL, Pace
@@ -106,11 +108,10 @@ class Outbox:
             return Done(partial(_end, send=send, state=over[0], error=over[1], detail=""))
         assert account is not None
         if wait := self._not_before(account):
-            return Snooze(wait[0], partial(_wait, send_id=send.id, delay=wait[0], error=wait[1], detail=""), wait[1])
+            return self._wait(send, *wait)
         breaker = self._breaker(account)
         if closed := breaker.before():
-            work = partial(_wait, send_id=send.id, delay=closed, error="gewe.breaker_open", detail="")
-            return Snooze(closed, work, "gewe.breaker_open")
+            return self._wait(send, closed, "gewe.breaker_open")
         try:
             return await self._begin(account, send)
         except BaseException:
@@ -146,7 +147,7 @@ class Outbox:
         except RemoteError as error:
             return await self._failed(account, send, error)
         breaker.succeeded()
-        await self.accounts.observe(account, AccountState.ONLINE)
+        await self._seen(account, AccountState.ONLINE)
         log.info("send.accepted", send=send.id, account=account.id, wechat_id=accepted.wechat_id)
         return Done(partial(sends.accept, send_id=send.id, accepted=accepted))
 
@@ -157,29 +158,35 @@ class Outbox:
         match error:
             case RemoteUnauthorized():
                 breaker.hold(Why.CREDENTIAL_REJECTED)
-                return self._wait(send, SUSPENDED_PAUSE, error)
+                return self._wait(send, SUSPENDED_PAUSE, error.code, error.detail)
             case AccountOffline():
                 breaker.succeeded()  # the gateway itself is well
-                await self.accounts.observe(account, AccountState.OFFLINE, error.code)
-                return self._wait(send, OFFLINE_PAUSE, error)
+                await self._seen(account, AccountState.OFFLINE, error.code)
+                return self._wait(send, OFFLINE_PAUSE, error.code, error.detail)
             case RemoteLimited():
                 breaker.succeeded()
-                return self._wait(send, error.retry_after or LIMITED_PAUSE, error)
+                return self._wait(send, error.retry_after or LIMITED_PAUSE, error.code, error.detail)
             case RemoteRefused():
                 breaker.succeeded()
                 return Done(partial(_end, send=send, state=SendState.FAILED, error=error.code, detail=error.detail))
             case RemoteUnavailable():
                 breaker.failed()
-                return self._wait(send, self.retry.delay(send.attempts + 1, self.random), error)
+                return self._wait(send, self.retry.delay(send.attempts + 1, self.random), error.code, error.detail)
             case OutcomeUnknown() | RemoteNonsense():
                 breaker.failed()
                 return Done(partial(_end, send=send, state=SendState.UNKNOWN, error=error.code, detail=error.detail))
             case _:
                 raise error
 
-    def _wait(self, send: Send, delay: timedelta, error: RemoteError) -> Snooze:
-        work = partial(_wait, send_id=send.id, delay=delay, error=error.code, detail=error.detail)
-        return Snooze(delay, work, error.code)
+    def _wait(self, send: Send, delay: timedelta, error: str, detail: str = "") -> Snooze:
+        """Later, but not later than it is worth sending: then it is over."""
+        delay = min(delay, max(send.expires_at - self.db.clock.now(), timedelta()))
+        return Snooze(delay, partial(_wait, send_id=send.id, delay=delay, error=error, detail=detail), error)
+
+    async def _seen(self, account: Account, state: AccountState, reason: str | None = None) -> None:
+        """What a send tells of its account. Not worth losing the send's own outcome for."""
+        with suppress(StoreUnavailable):
+            await self.accounts.observe(account, state, reason)
 
     def _breaker(self, account: Account) -> Breaker:
         return self.breakers.of("gewe", f"{account.id}/{account.version}")  # a new token is a new chance
