@@ -139,8 +139,12 @@ class Turns:
             return answer
 
     def _spend(self, workflow: Workflow, asked: Asked, breaker: Breaker) -> None:
-        """A repetition takes one of the service's retries; a probe is the breaker's business."""
-        repeated = asked.turn.attempts > 0 and breaker.state is State.CLOSED
+        """A repetition takes one of the service's retries; a probe is the breaker's business.
+
+        What our own stop or crash cut off, and nobody failed, is asked again for nothing: there may be many of them.
+        """
+        failed = asked.turn.attempts > 0 and asked.turn.error is not None
+        repeated = failed and breaker.state is State.CLOSED
         if repeated and not self.budgets[workflow.provider].spend():
             raise Unavailable("turn.retries_spent", retry_after=BUDGET_PAUSE)
 
