@@ -46,6 +46,7 @@ class Accounts:
     vault: Vault
     default_policy: ReplyPolicy  # what an account gets where its operator says nothing
     _loading: asyncio.Lock = field(factory=asyncio.Lock, init=False)
+    _noting: set[tuple[AccountId, AccountState]] = field(factory=set, init=False)
     _accounts: dict[AccountId, Account] = field(factory=dict, init=False)
     _by_app: dict[AppId, Account] = field(factory=dict, init=False)
     _groups: dict[AccountId, str] = field(factory=dict, init=False)
@@ -120,9 +121,13 @@ class Accounts:
     async def observe(self, account: Account, state: AccountState, reason: str | None = None) -> None:
         """What was seen of the account outweighs what we thought. Costs nothing where nothing changes."""
         known = self._accounts.get(account.id)
-        if known is None or known.state in {state, AccountState.SUSPENDED}:
+        if known is None or known.state in {state, AccountState.SUSPENDED} or (account.id, state) in self._noting:
             return
-        seen_at = await self.db.write(_observe, account.id, state, reason)
+        self._noting.add((account.id, state))  # many messages at once say the same
+        try:
+            seen_at = await self.db.write(_observe, account.id, state, reason)
+        finally:
+            self._noting.discard((account.id, state))
         if seen_at is not None:
             self._see(account.id, state, reason, seen_at)
         log.info("account.moved", account=account.id, before=known.state, state=state, reason=reason)

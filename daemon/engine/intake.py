@@ -147,9 +147,11 @@ class Intake:
     async def _message(self, account: Account, message: Message, *, request_id: str | None) -> None:
         if message.sender == account.wxid and message.origin is Origin.PEER:
             message = evolve(message, origin=Origin.SELF)  # a callback that does not say whose it is
-        flooded = message.origin is Origin.PEER and bool(self.triggers.take(account.id))
+        flooded = message.origin is Origin.PEER and bool(self.triggers.wait_for(account.id))
         receipt = await self.db.write(keep, account, message, flooded=flooded, request_id=request_id)
         log.debug("message.accepted", account=account.id, new=receipt.new, kept=receipt.kept, kind=message.content.kind)
+        if receipt.new and receipt.kept is None:
+            self.triggers.take(account.id)  # a repetition, and what is not answered, triggers nothing
         if receipt.new and receipt.kept is not Kept.HISTORICAL:
             await self._heard(account, message)
 

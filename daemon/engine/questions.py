@@ -7,6 +7,7 @@ from attrs import frozen
 
 from daemon.domain import mention
 from daemon.domain.conversation import Author, Conversation
+from daemon.domain.job import JobId
 from daemon.domain.message import Wxid
 from daemon.domain.turn import Turn
 from daemon.domain.workflow import Memory, Question, Role, Said, Workflow
@@ -20,6 +21,7 @@ MOST_HISTORY = 24_000  # characters: some 8,000 to 24,000 tokens, below what com
 class Asked:
     """A turn under way."""
 
+    job_id: JobId
     turn: Turn
     conversation: Conversation
     speaker: Wxid  # who is answered in a room

@@ -64,8 +64,9 @@ def schedule(tx: Tx, account: Account, conversation_id: ConversationId, *, reque
     )
 
 
-def begin(tx: Tx, account: Account, conversation_id: ConversationId, *, request_id: str | None) -> Asked | None:
+def begin(tx: Tx, account: Account, job: Job) -> Asked | None:
     """The turn that waits here, begun if it is new; None where there is nothing to answer, or not by us."""
+    conversation_id = decode(job.args, Args).conversation_id
     conversation = conversations.get(tx, conversation_id)
     if conversation is None:
         return None
@@ -75,10 +76,12 @@ def begin(tx: Tx, account: Account, conversation_id: ConversationId, *, request_
         return None
     waiting = messages.pending(tx, conversation_id, turn_id=turn.id if turn else None)
     if turn is None and waiting:
-        turn = _open(tx, account, conversation, waiting, request_id=request_id)
+        turn = _open(tx, account, conversation, waiting, request_id=job.request_id or waiting[-1].request_id)
     if turn is None:
         return None
+    jobs.park(tx, job.id, parked=True)  # for a seat
     return Asked(
+        job_id=job.id,
         turn=turn,
         conversation=conversation,
         speaker=waiting[-1].sender if waiting else conversation.peer,
@@ -118,6 +121,12 @@ def dismiss(tx: Tx, job: Job) -> None:
     conversation = conversations.get(tx, decode(job.args, Args).conversation_id)
     if conversation is not None:
         _skip(tx, turns.open_turn(tx, conversation.id), conversation, Kept.CANCELLED)
+
+
+def ask(tx: Tx, asked: Asked, workflow_id: str) -> None:
+    """The question is put now: durable, so that a lost answer can be looked up, and a crash is held against it."""
+    turns.attempt(tx, asked.turn.id, workflow_id)
+    jobs.park(tx, asked.job_id, parked=False)
 
 
 def trouble(tx: Tx, *, turn: Turn, error: QiaodError) -> None:

@@ -17,7 +17,7 @@ from daemon.engine.jobs import Done, Failed, Result, Snooze
 from daemon.engine.ports import Assistant
 from daemon.engine.pressure import Pressure
 from daemon.engine.questions import Asked, question
-from daemon.engine.turn_steps import Args, Reply, begin, fail, finish, trouble
+from daemon.engine.turn_steps import Args, Reply, ask, begin, fail, finish, trouble
 from daemon.engine.workflows import Workflows
 from daemon.errors import (
     NotFound,
@@ -32,7 +32,6 @@ from daemon.errors import (
 from daemon.limits.breaker import Breaker, Breakers, State, Why
 from daemon.limits.pool import Pool
 from daemon.limits.retry import Retry, RetryBudget
-from daemon.store import turns
 from daemon.store.database import Database
 
 log = structlog.get_logger()
@@ -64,7 +63,7 @@ class Turns:
         except NotFound:
             return Done()  # removed with its conversations
         self.pressure.admit_work()
-        asked = await self.db.write(begin, account, args.conversation_id, request_id=job.request_id)
+        asked = await self.db.write(begin, account, job)
         if asked is None:
             return Done()
         if asked.too_late(self.db.clock.now(), self.retry.age):
@@ -120,7 +119,7 @@ class Turns:
                 raise _barred(workflow, breaker, wait)
             try:
                 self._spend(workflow, asked, breaker)
-                await self.db.write(turns.attempt, asked.turn.id, workflow.id)
+                await self.db.write(ask, asked, workflow.id)
                 answer = await self._called(workflow, asked)
             except RemoteUnauthorized:
                 breaker.hold(Why.CREDENTIAL_REJECTED)

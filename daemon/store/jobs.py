@@ -64,7 +64,7 @@ def claim(tx: Tx, lane: str, room: int) -> list[Job]:
     """
     rows = tx.all(
         """
-        UPDATE jobs SET state = 'running', attempts = attempts + 1, epoch = $3, started_ms = $4,
+        UPDATE jobs SET state = 'running', attempts = attempts + 1, epoch = $3, started_ms = $4, parked = 0,
                         rerun = CASE WHEN rerun_due_ms <= $4 THEN 0 ELSE rerun END
          WHERE id IN (SELECT id FROM jobs
                        WHERE lane = $1 AND state = 'ready' AND blocked = 0 AND due_ms <= $4
@@ -78,6 +78,14 @@ def claim(tx: Tx, lane: str, room: int) -> list[Job]:
         tx.now_ms,
     )
     return sorted(map(job_of, rows), key=lambda job: (job.due_at, job.id))  # RETURNING promises no order
+
+
+def park(tx: Tx, job_id: JobId, *, parked: bool) -> None:
+    """From here on the running job only waits, for a seat for one; or, no longer.
+
+    What waits when the process dies did not kill it, so that crash is not counted against it.
+    """
+    tx.run("UPDATE jobs SET parked = $2 WHERE id = $1 AND state = 'running' AND epoch = $3", job_id, parked, tx.epoch)
 
 
 def settle(tx: Tx, job: Job) -> None:
@@ -110,17 +118,17 @@ def settle(tx: Tx, job: Job) -> None:
 
 
 def recover(tx: Tx) -> Recovered:
-    """What processes of older epochs left running is ready at once, unless it ran in too many that died.
+    """What processes of older epochs left running is ready at once, unless it was at work in too many that died.
 
     Right after the epoch was raised. A crash costs no attempt: it has a count of its own.
     """
     rows = tx.all(
         """
-        UPDATE jobs SET state = CASE WHEN interrupted + 1 >= $3 THEN 'dead' ELSE 'ready' END,
-                        ended_ms = CASE WHEN interrupted + 1 >= $3 THEN $2 END,
-                        last_error = CASE WHEN interrupted + 1 >= $3 THEN 'crash suspect' ELSE last_error END,
+        UPDATE jobs SET state = CASE WHEN interrupted + 1 - parked >= $3 THEN 'dead' ELSE 'ready' END,
+                        ended_ms = CASE WHEN interrupted + 1 - parked >= $3 THEN $2 END,
+                        last_error = CASE WHEN interrupted + 1 - parked >= $3 THEN 'crash suspect' ELSE last_error END,
                         due_ms = CASE WHEN due_ms > $2 THEN $2 ELSE due_ms END,
-                        interrupted = interrupted + 1,
+                        interrupted = interrupted + 1 - parked,
                         attempts = attempts - 1
          WHERE state = 'running' AND epoch < $1
         RETURNING lane, key, state

@@ -23,6 +23,7 @@ class Pending:
     sent_at: datetime
     sequence: int
     received_at: datetime
+    request_id: str | None
 
 
 def first_delivery(tx: Tx, key: str) -> bool:
@@ -93,7 +94,7 @@ def pending(tx: Tx, conversation_id: ConversationId, *, turn_id: str | None, lim
     """The messages of a turn, or those in none yet: in the order they were written, as far as WeChat tells."""
     rows = tx.all(
         """
-        SELECT id, sender, nickname, text, sent_ms, sequence, received_ms FROM messages
+        SELECT id, sender, nickname, text, sent_ms, sequence, received_ms, request_id FROM messages
          WHERE conversation_id = $1 AND standing = 'pending' AND turn_id IS $2 ORDER BY id LIMIT $3
         """,
         conversation_id,
@@ -153,4 +154,5 @@ def _pending(row: sqlite3.Row) -> Pending:
         sent_at=from_ms(row["sent_ms"]),
         sequence=row["sequence"],
         received_at=from_ms(row["received_ms"]),
+        request_id=row["request_id"],
     )

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from daemon.domain.conversation import Author
+from daemon.domain.job import JobId
 from daemon.domain.message import MessageId, Wxid
 from daemon.domain.turn import Turn, TurnState
 from daemon.domain.workflow import Memory, Provider, Role, Usage, Workflow
@@ -24,6 +25,7 @@ def waiting(text: str, *, sender: str = ANN, nickname: str | None = None) -> Pen
         sent_at=NOW,
         sequence=0,
         received_at=NOW,
+        request_id=None,
     )
 
 
@@ -68,7 +70,9 @@ def asked(*earlier: Earlier) -> Asked:
         created_at=NOW,
         ended_at=None,
     )
-    return Asked(turn=turn, conversation=conversation(), speaker=ANN, nickname=None, earlier=earlier)
+    return Asked(
+        job_id=JobId("job"), turn=turn, conversation=conversation(), speaker=ANN, nickname=None, earlier=earlier
+    )
 
 
 def said(*earlier: Earlier, **changes: Any) -> list[tuple[Role, str]]:

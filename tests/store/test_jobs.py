@@ -264,3 +264,24 @@ def test_without_the_policy_of_a_rerun_an_open_job_serves_both() -> None:
     done(tx, job)
 
     assert stored(tx, job.id).state is JobState.DONE
+
+
+def test_a_job_that_only_waited_when_the_processes_died_is_no_suspect() -> None:
+    tx = open_tx(epoch=0)
+    jobs.add(tx, new())
+    for epoch in range(1, 10):
+        tx = later(tx, 1, epoch=epoch)
+        jobs.park(tx, only(jobs.claim(tx, "ask", 1)).id, parked=True)
+        tx = later(tx, 1, epoch=epoch + 1)
+        assert jobs.recover(tx) == jobs.Recovered(ready=1, dead=0)
+
+
+def test_a_job_that_went_on_working_after_its_wait_is_counted_again() -> None:
+    tx = open_tx(epoch=1)
+    jobs.add(tx, new())
+    job = only(jobs.claim(tx, "ask", 1))
+    jobs.park(tx, job.id, parked=True)
+    jobs.park(tx, job.id, parked=False)
+    young = later(tx, 1, epoch=2)
+    jobs.recover(young)
+    assert stored(young, job.id).interrupted == 1

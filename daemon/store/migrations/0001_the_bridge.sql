@@ -179,6 +179,7 @@ CREATE TABLE jobs (
     blocked      INTEGER NOT NULL DEFAULT 0,      -- 0: no earlier job of its lane and key is open; else its place in that line
     attempts     INTEGER NOT NULL DEFAULT 0,
     interrupted  INTEGER NOT NULL DEFAULT 0,
+    parked       INTEGER NOT NULL DEFAULT 0,      -- running, and only waiting in memory: a crash is not its doing
     epoch        INTEGER NOT NULL DEFAULT 0,
     due_ms       INTEGER NOT NULL,
     created_ms   INTEGER NOT NULL,                -- or when it was to begin, where that is later

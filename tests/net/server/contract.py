@@ -51,6 +51,7 @@ def hold(told: Told, mode: GenerationMode, *, without: tuple[str, ...] = (), unc
             max_examples=EXAMPLES,
             deadline=None,
             database=None,
+            derandomize=True,  # a mutation that does not survive its way into a URL would fail now and then
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
