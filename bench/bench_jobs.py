@@ -26,6 +26,7 @@ from daemon.domain.job import Job, NewJob
 from daemon.engine.jobs import Done, Handler, Jobs, Lane, Result
 from daemon.engine.timers import Timers
 from daemon.limits.retry import Retry
+from daemon.main import settle
 from daemon.store import jobs
 from daemon.store.database import Database, open_database
 from daemon.store.tx import Tx
@@ -72,6 +73,7 @@ async def at_work(path: Path, handler: Handler) -> AsyncIterator[Database]:
         service = Jobs(db, clock, timers, Random(), [lane])
         db.on_jobs = service.wake
         async with running(service.run(), "jobs"):
+            settle()  # as the daemon does once it is built
             yield db
             await service.stop(timedelta(seconds=10))
     await timers.aclose()
