@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from typing import Protocol
 
@@ -117,11 +118,9 @@ class Keeper:
         while True:
             self._called.clear()
             await self._look()
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(self.every):
                     await self._called.wait()
-            except TimeoutError:
-                pass
 
     async def _look(self) -> None:
         if self.state is not State.DEAD and self.guard() is not None:
