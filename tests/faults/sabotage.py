@@ -12,6 +12,7 @@ from daemon.errors import NotFound, QiaodError, StoreUnavailable
 from daemon.net.gewe import callback
 from daemon.net.server.guard import Connection
 from daemon.secret import Redactor
+from daemon.store import writer
 from daemon.store.identity import Identity
 
 
@@ -75,6 +76,11 @@ def blind_redactor() -> None:
     _put(Redactor, "clean", clean)
 
 
+def lone_commits() -> None:
+    """Each write has a commit of its own."""
+    _put(writer, "BATCH", 1)
+
+
 def _put(owner: object, name: str, fault: object) -> None:
     assert hasattr(owner, name), f"{owner} has no {name}: the product changed, and this fault has to follow"
     setattr(owner, name, fault)
@@ -82,7 +88,15 @@ def _put(owner: object, name: str, fault: object) -> None:
 
 BUGS: dict[str, Callable[[], None]] = {
     bug.__name__: bug
-    for bug in (blind_guard, ack_refused, trusting_reader, endless_patience, telling_refusal, blind_redactor)
+    for bug in (
+        blind_guard,
+        ack_refused,
+        trusting_reader,
+        endless_patience,
+        telling_refusal,
+        blind_redactor,
+        lone_commits,
+    )
 }
 
 if __name__ == "__main__":

@@ -151,8 +151,19 @@ async def test_a_failing_disk_loses_nothing_acknowledged(tmp_path: Path, strace:
         assert not lost, len(lost)
 
 
+SLOW = ("inject=fdatasync:delay_enter=20000", "fdatasync")  # 20 ms for each
+
+
+async def test_a_slow_disk_makes_a_daemon_that_commits_each_callback_alone_refuse(tmp_path: Path, strace: None) -> None:
+    wrapper = traced(SLOW[0], syscall=SLOW[1])
+    async with living(tmp_path / "s", wrapper=wrapper, bug="lone_commits") as daemon:
+        async with caller() as http:
+            answers = await steadily(daemon, http, rate=100, seconds=6)
+        assert statuses(answers)[503] or max(answer.seconds for answer in answers) > PATIENCE - 1
+
+
 async def test_a_slow_disk_makes_nobody_wait_in_vain(tmp_path: Path, strace: None) -> None:
-    wrapper = traced("inject=fdatasync:delay_enter=20000", syscall="fdatasync")
+    wrapper = traced(SLOW[0], syscall=SLOW[1])
     async with living(tmp_path / "s", wrapper=wrapper) as daemon:
         async with caller() as http:
             answers = await steadily(daemon, http, rate=100, seconds=20 if LONG else 3)

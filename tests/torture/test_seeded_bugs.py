@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.torture.history import Rule
+from tests.torture.jumps import jumps, library
 from tests.torture.sabotage import settle_without_fence
 from tests.torture.scenarios import Verdict, duplicates, kills, pause, restarts, stop_while_asked
+from tests.torture.size import size
 from tests.torture.starts import orphans, watchdog_while_refusing, watchdog_while_stuck
 
 pytestmark = [pytest.mark.torture, pytest.mark.timeout(180)]
@@ -32,6 +34,10 @@ SEEDED: dict[str, tuple[Scenario, Rule]] = {
     "the spool forgets": (partial(watchdog_while_refusing, bug="forget_spool"), Rule.ACKED_LOST),
     "the watchdog is blind": (partial(watchdog_while_stuck, bug="stuck_store,blind_watchdog"), Rule.UNTOLD),
 }
+
+PRELOAD = library()
+if PRELOAD is not None and size(0, 1):  # it waits for what never comes: a minute
+    SEEDED["timers on the wall clock"] = (partial(jumps, preload=PRELOAD, bug="wall_timers"), Rule.WORK_LEFT)
 
 
 @pytest.mark.parametrize("fault", SEEDED)
