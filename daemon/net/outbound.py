@@ -8,7 +8,8 @@ caller's to read, except 502 and 504: those are a proxy's word for "no answer ca
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from datetime import timedelta
+from datetime import UTC, timedelta
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import SimpleNamespace
 
@@ -18,8 +19,10 @@ from attrs import define, frozen
 from structlog.contextvars import get_contextvars
 
 from daemon import __version__
+from daemon.clock import EPOCH
 from daemon.codec import encode
 from daemon.errors import OutcomeUnknown, RemoteError, RemoteNonsense, RemoteRefused, RemoteUnavailable
+from daemon.limits.retry import parse_retry_after
 from daemon.secret import Redactor
 
 MOST_BYTES = 4 * 1024 * 1024  # of an answer; the longest seen is a contact list of some hundred kB
@@ -27,7 +30,6 @@ MOST_DETAIL = 200  # characters of another service's words that are kept
 READ_FOR_DETAIL = 4096  # cleaned before it is cut, so that no half of a secret stays at the end
 KEPT_ALIVE = 4.0  # seconds: below the 5 s after which Node, which FastGPT and n8n run on, drops an idle connection
 DNS_KEPT = 60  # seconds
-LONGEST_WAIT = timedelta(hours=1)  # a Retry-After beyond this is taken for this
 SILENT_PROXY = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT})
 CONTEXT_HEADERS = {"request_id": "X-Request-ID", "traceparent": "traceparent"}
 
@@ -183,11 +185,16 @@ async def open_outbound(redactor: Redactor) -> AsyncIterator[Outbound]:
 
 
 def retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """What `Retry-After` says in seconds; None where it says nothing, or a date."""
-    said = headers.get(hdrs.RETRY_AFTER, "").strip()
-    if not (said.isascii() and said.isdigit()):
-        return None
-    return min(timedelta(seconds=int(said[:9])), LONGEST_WAIT)
+    """What `Retry-After` says, in seconds or as a date; None where it says nothing.
+
+    A date is held against the answer's own `Date`: our clock may differ from the service's.
+    """
+    said, answered = headers.get(hdrs.RETRY_AFTER, ""), headers.get(hdrs.DATE, "")
+    try:
+        now = parsedate_to_datetime(answered).replace(tzinfo=UTC)
+    except ValueError:
+        return parse_retry_after(said, EPOCH) if said.strip().isdigit() else None
+    return parse_retry_after(said, now)
 
 
 def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:

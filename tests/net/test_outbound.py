@@ -353,3 +353,19 @@ async def test_what_a_service_said_is_kept_short_on_one_line_and_without_secrets
 )
 def test_retry_after_is_read_where_it_is_a_number_of_seconds(said: str, expected: timedelta | None) -> None:
     assert retry_after({"Retry-After": said}) == expected
+
+
+@pytest.mark.parametrize(
+    ("until", "answered", "expected"),
+    [
+        ("Sat, 21 Nov 2026 07:00:30 GMT", "Sat, 21 Nov 2026 07:00:00 GMT", timedelta(seconds=30)),
+        ("Sat, 21 Nov 2026 06:59:00 GMT", "Sat, 21 Nov 2026 07:00:00 GMT", timedelta()),
+        ("Sun, 22 Nov 2026 07:00:00 GMT", "Sat, 21 Nov 2026 07:00:00 GMT", timedelta(hours=1)),
+        ("Sat, 21 Nov 2026 07:00:30 GMT", "no date", None),
+        ("no date", "Sat, 21 Nov 2026 07:00:00 GMT", None),
+    ],
+)
+def test_a_date_to_come_again_is_held_against_the_date_of_the_answer(
+    until: str, answered: str, expected: timedelta | None
+) -> None:
+    assert retry_after({"Retry-After": until, "Date": answered}) == expected

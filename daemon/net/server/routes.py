@@ -88,9 +88,6 @@ class Routes:
     def put(self, path: str, **said: Unpack[Said]) -> Callable[[H], H]:
         return self.add("PUT", path, **said)
 
-    def patch(self, path: str, **said: Unpack[Said]) -> Callable[[H], H]:
-        return self.add("PATCH", path, **said)
-
     def delete(self, path: str, **said: Unpack[Said]) -> Callable[[H], H]:
         return self.add("DELETE", path, **said)
 
