@@ -12,6 +12,8 @@ QiaodError
 │   └── StoreUnavailable      the store refuses: full, read-only, broken, or too slow
 ├── CannotOpen              the store cannot be opened now; exit code 75, a restart may help
 │   └── MustNotOpen           … nor later, until somebody changes something; exit code 78
+├── QuotaExceeded           somebody's money or measure is used up; `renews_at` says until when
+├── NotSupported            the product behind us cannot do this
 ├── Stale                   the job or row belongs to somebody else by now: drop the result
 └── RemoteError             another service let us down
     ├── RemoteRefused         it said no, and will say so again
@@ -105,6 +107,14 @@ class Unavailable(Waitable):
 
 class StoreUnavailable(Unavailable):
     pass
+
+
+class QuotaExceeded(QiaodError):
+    """The facts say which quota, what is left of it, and when it renews."""
+
+
+class NotSupported(QiaodError):
+    """The facts name the product that lacks it."""
 
 
 class CannotOpen(QiaodError):

@@ -17,7 +17,7 @@ from structlog.typing import EventDict, WrappedLogger
 
 from daemon.clock import Clock, rfc3339
 from daemon.secret import SHORTEST, Redactor
-from daemon.settings import Log
+from daemon.settings_sections import Log
 
 LONGEST = 512  # characters of a value; enough for an error, too few for a payload
 LONGEST_TRACEBACK = 8192

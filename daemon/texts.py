@@ -23,6 +23,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The account is {state}: nothing is sent for it.",
         "账号状态为 {state}，不能发送。",
     ),
+    "auth.account": (
+        "This key may not touch that account or what belongs to it.",
+        "此密钥无权访问该账号及其内容。",
+    ),
     "auth.expired": ("This key has expired.", "此密钥已过期。"),
     "auth.locked": ("Too many wrong keys; try again later.", "错误密钥次数过多，请稍后再试。"),
     "auth.malformed": (

@@ -72,6 +72,10 @@ class Vault:
         """What API keys are hashed with."""
         return Secret(self.derive("qiaod/api-key-pepper/v1").hex())
 
+    def audit_key(self) -> bytes:
+        """What the audit log is chained with."""
+        return self.derive("qiaod/audit-chain/v1")
+
     def seal(self, context: str, secret: Secret) -> bytes:
         nonce = secrets.token_bytes(_NONCE)
         return _VERSION + self._id + nonce + self._aead.encrypt(nonce, secret.reveal().encode(), context.encode())

@@ -1,15 +1,11 @@
 """The parts of the daemon as the settings want them: each built of values, none started here."""
 
-import os
-from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from random import Random
-from socket import socket
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from daemon.clock import Clock
-from daemon.domain.access import Role
 from daemon.domain.account import ReplyPolicy
 from daemon.engine.accounts import SEND_LANE
 from daemon.engine.attempt import Lane
@@ -19,36 +15,12 @@ from daemon.engine.turn_steps import LANE as TURN_LANE
 from daemon.engine.turn_steps import Reply
 from daemon.engine.turn_steps import dismiss as dismiss_turn
 from daemon.engine.upkeep import Backups
-from daemon.ids import Ids
 from daemon.limits.bucket import Bucket
 from daemon.limits.keyed import KeyedBuckets
 from daemon.limits.pace import Pace
 from daemon.limits.retry import Retry
-from daemon.net.api import accounts, conversations, core, jobs, keys, messages, workflows
-from daemon.net.gewe import callback
-from daemon.net.server.guard import Limits, Nuisances
-from daemon.net.server.listen import API, HTTP, Listener, Stage, open_tcp, open_unix
-from daemon.net.server.metrics import HttpMetrics
-from daemon.net.server.observe import Surroundings
-from daemon.net.server.problems import Teller
-from daemon.net.server.readiness import Readiness
-from daemon.net.server.routes import Routes
 from daemon.settings import Settings
 from daemon.store.retention import Keep
-from daemon.vault import Vault
-
-Sockets = Mapping[str, Sequence[socket]]  # handed over by systemd, by name
-
-TABLES: tuple[Routes, ...] = (
-    core.routes,
-    keys.routes,
-    callback.routes,
-    accounts.routes,
-    messages.routes,
-    conversations.routes,
-    workflows.routes,
-    jobs.routes,
-)
 
 MINUTE = timedelta(minutes=1)
 SENDS_AT_ONCE = 200  # accounts sending at the same time: each has one
@@ -142,60 +114,3 @@ def backups_of(settings: Settings) -> Backups:
         daily=store.backup_daily,
         weekly=store.backup_weekly,
     )
-
-
-def roles_of(settings: Settings) -> dict[int, Role]:
-    """Who is who on the Unix socket."""
-    return {uid: Role(role) for uid, role in settings.access.roles(os.geteuid()).items()}
-
-
-@frozen(kw_only=True)
-class Face:
-    """What the API shows to the outside: how it listens, what it counts, how it speaks, whether it is ready."""
-
-    readiness: Readiness
-    metrics: HttpMetrics
-    surroundings: Surroundings
-    stage: Stage
-
-    @classmethod
-    def of(cls, settings: Settings, clock: Clock, vault: Vault) -> "Face":
-        readiness, metrics, teller = Readiness(), HttpMetrics.standard(), Teller(vault.redactor)
-        http = settings.http
-        return cls(
-            readiness=readiness,
-            metrics=metrics,
-            surroundings=Surroundings(
-                clock=clock,
-                ids=Ids(clock),
-                teller=teller,
-                metrics=metrics,
-                hosts=http.allowed_hosts,
-                language=settings.daemon.language,
-            ),
-            stage=Stage(
-                limits=Limits(
-                    headers=http.header_timeout,
-                    body=http.body_timeout,
-                    keep_alive=http.keep_alive,
-                    connections=http.connections,
-                    per_address=http.per_address,
-                ),
-                nuisances=Nuisances(clock, metrics),
-                teller=teller,
-                ids=Ids(clock),
-                readiness=readiness,
-                drain=settings.daemon.drain_http,
-            ),
-        )
-
-
-def listeners_of(settings: Settings, sockets: Sockets) -> list[Listener]:
-    """What systemd holds for us; what it does not, we open."""
-    held = [Listener(name=name, socket=one) for name in (HTTP, API) for one in sockets.get(name, ())]
-    names = {listener.name for listener in held}
-    if HTTP not in names:
-        held.append(open_tcp(*settings.http.address))
-    if API not in names:
-        held.append(open_unix(settings.unix_socket))
-    return held

@@ -6,7 +6,7 @@ from pathlib import PurePath
 
 BASE = frozenset(
     {"errors", "texts", "codec", "clock", "ids", "secret", "tasks", "log", "systemd", "vault"}
-    | {"settings", "settings_fields", "settings_read"}
+    | {"settings", "settings_fields", "settings_sections", "settings_read"}
 )
 ROOMS = {  # a room, and the rooms it may look into beside the base and itself
     "domain": frozenset[str](),
@@ -17,13 +17,15 @@ ROOMS = {  # a room, and the rooms it may look into beside the base and itself
     "net": frozenset({"domain", "limits", "store", "engine"}),
 }
 # these may see everything
-TOP = frozenset({"bridge", "stages", "wiring", "memory", "main", "exits", "cli", "__main__", "__init__"})
+TOP = frozenset(
+    {"bridge", "assembly", "face", "stages", "wiring", "memory", "main", "exits", "cli", "__main__", "__init__"}
+)
 HOMES = {  # a library, and the only places that may import it
     "aiosqlite": ("daemon/store/",),
     "cattrs": ("daemon/codec.py",),
     "orjson": ("daemon/codec.py",),
     "cryptography": ("daemon/vault.py",),
-    "aiohttp": ("daemon/net/", "daemon/sim/", "daemon/bridge", "daemon/cli/"),
+    "aiohttp": ("daemon/net/", "daemon/sim/", "daemon/face.py", "daemon/cli/"),
     "uvloop": ("daemon/main.py", "daemon/cli/"),
     "click": ("daemon/cli/",),
     "rich": ("daemon/cli/",),
@@ -45,7 +47,7 @@ CLOCK_CALLS = {
 CHANCE_CALLS = {
     ("random", name) for name in ("random", "uniform", "randint", "choice", "shuffle", "getrandbits", "randrange")
 }
-LONGEST = {"open_bridge": 120}  # two screens: the whole daemon, without a branch
+LONGEST = {"open_bridge": 120, "assemble": 120}  # two screens: the whole daemon, without a branch
 CLOCK_HOME = "daemon/clock.py"
 MUTABLE_MAKERS = {"list", "dict", "set", "defaultdict", "OrderedDict", "deque", "Counter", "Queue", "Event", "Lock"}
 

@@ -8,11 +8,11 @@ import pytest
 
 from daemon.codec import parse
 from daemon.domain.access import Role
+from daemon.face import TABLES
 from daemon.net.server.app import in_order
 from daemon.net.server.routes import Open, Route
 from daemon.net.server.schema import Schemas
 from daemon.net.server.validate import Check
-from daemon.wiring import TABLES
 from tests.pages import PAGES, slug
 
 PAGE = Path("docs/api.md")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from daemon.log import FOREIGN, LONGEST, OURS, WINDOW, Clean, Floods, configure, json_line, to_journal
 from daemon.secret import Redactor, Secret
-from daemon.settings import Log
+from daemon.settings_sections import Log
 from tests.clock import FakeClock
 
 Read = Callable[[], list[dict[str, Any]]]

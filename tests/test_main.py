@@ -19,8 +19,9 @@ from structlog.testing import capture_logs
 from daemon.errors import CannotOpen, Invalid, MustNotOpen, NotFound, QiaodError, RemoteUnavailable, StoreUnavailable
 from daemon.exits import exit_code
 from daemon.main import Process, dump_tasks, watch
-from daemon.settings import Jobs, Log, Settings, load
+from daemon.settings import Settings, load
 from daemon.settings_read import BadSettings
+from daemon.settings_sections import Jobs, Log
 from daemon.systemd import Notifier
 from daemon.vault import WrongKey
 from tests.clock import FakeClock

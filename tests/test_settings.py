@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from daemon.domain.access import Role
 from daemon.domain.account import ReplyPolicy
-from daemon.settings import ROLES, Jobs, Log, Settings, changed, load, reloaded
+from daemon.settings import Settings, changed, load, reloaded
 from daemon.settings_fields import of
 from daemon.settings_read import BadSettings, line_of, settings_of, variable
+from daemon.settings_sections import ROLES, Jobs, Log
 
 EXAMPLE = Path("config/qiaod.toml")
 HOME = {"HOME": "/home/someone"}

@@ -17,7 +17,8 @@ from daemon.bridge import Bridge, open_bridge
 from daemon.clock import SystemClock
 from daemon.codec import encode, parse
 from daemon.secret import Redactor
-from daemon.settings import Log, Settings, load
+from daemon.settings import Settings, load
+from daemon.settings_sections import Log
 from daemon.sim.fastgpt import DEMO_APP, DEMO_KEY, FastGptSimulator, fastgpt_simulator
 from daemon.sim.fastgpt_script import Script
 from daemon.sim.gewe import DEMO_ACCOUNTS, GeweSimulator, gewe_simulator

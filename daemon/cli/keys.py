@@ -14,7 +14,8 @@ from daemon.cli.client import Client
 from daemon.cli.options import config_option, json_option, settings_of
 from daemon.clock import SystemClock, rfc3339
 from daemon.errors import NotFound
-from daemon.settings import ROLES, Settings
+from daemon.settings import Settings
+from daemon.settings_sections import ROLES
 
 _ROUTE = "/api/v1/keys"
 _COLUMNS = ("id", "role", "name", "created_at", "expires_at", "last_used_at", "revoked_at")
@@ -120,7 +121,7 @@ async def _create_offline(settings: Settings, name: str, role: str, days: int | 
         raise NotFound("cli.no_store", path=settings.database)
     clock = SystemClock()
     vault = Vault(find_master_key(settings.master_key_file, os.environ, may_create=False).key, Redactor())
-    async with open_database(settings.database, clock, backups=settings.backups) as db:
+    async with open_database(settings.database, clock, backups=settings.backups, audit_key=vault.audit_key()) as db:
         await confirm_key(db, vault)
         expires = None if days is None else clock.now() + timedelta(days=days)
         access = Access(db, vault.pepper())

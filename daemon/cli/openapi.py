@@ -13,8 +13,8 @@ def openapi() -> None:
 
     The same one the daemon answers with on /openapi.json.
     """
+    from daemon.face import TABLES
     from daemon.net.server.app import in_order
     from daemon.net.server.openapi import document
-    from daemon.wiring import TABLES
 
     click.echo(json.dumps(document(in_order(TABLES), version=__version__), ensure_ascii=False, indent=2))

@@ -11,7 +11,8 @@ import click
 from daemon import log
 from daemon.clock import SystemClock
 from daemon.secret import Redactor
-from daemon.settings import Log, Settings, load
+from daemon.settings import Settings, load
+from daemon.settings_sections import Log
 
 F = TypeVar("F", bound=Callable[..., Any])
 

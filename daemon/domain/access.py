@@ -36,7 +36,16 @@ class Key:
 
 @frozen(kw_only=True)
 class Actor:
-    """Who is behind a request."""
+    """Who is behind a request, and where it came from."""
 
     id: str  # key:<id>, uid:<n>, system
     role: Role
+    accounts: frozenset[str] | None = None  # the only ones it may see or touch; None: all
+    source: str = "daemon"  # the address, or unix
+    request_id: str | None = None
+
+    def may_touch(self, account_id: str) -> bool:
+        return self.accounts is None or account_id in self.accounts
+
+
+SYSTEM = Actor(id="system", role=Role.ADMIN)  # what the daemon does by itself

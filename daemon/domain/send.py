@@ -6,6 +6,7 @@ from enum import StrEnum
 from attrs import frozen
 
 from daemon.domain.message import AccountId, ConversationId, Wxid
+from daemon.domain.outgoing import Parcel
 
 
 class SendState(StrEnum):
@@ -68,8 +69,7 @@ class Outgoing:
     """What the gateway is asked to send."""
 
     to: Wxid
-    text: str
-    mentions: tuple[Wxid, ...] = ()
+    parcel: Parcel
 
 
 @frozen(kw_only=True)

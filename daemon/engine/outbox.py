@@ -13,6 +13,7 @@ from daemon.domain.account import Account, AccountState
 from daemon.domain.conversation import Conversation, Kept
 from daemon.domain.job import Job, NewJob
 from daemon.domain.message import AccountId
+from daemon.domain.outgoing import Text
 from daemon.domain.send import FINAL, NewSend, Outgoing, Send, SendOrigin, SendState
 from daemon.engine.accounts import SEND_LANE, Accounts
 from daemon.engine.conversations import why_silent
@@ -141,9 +142,8 @@ class Outbox:
     async def _send(self, account: Account, send: Send) -> Result:
         breaker = self._breaker(account)
         try:
-            accepted = await self.messenger.send_text(
-                account, Outgoing(to=send.to, text=send.text, mentions=send.mentions)
-            )
+            parcel = Text(text=send.text, mentions=send.mentions)
+            accepted = await self.messenger.send(account, Outgoing(to=send.to, parcel=parcel))
         except RemoteError as error:
             return await self._failed(account, send, error)
         breaker.succeeded()

@@ -1,8 +1,21 @@
-"""What the engine needs of the outside world. `daemon.net` provides it."""
+"""What the engine needs of the outside world. `daemon.net` provides it.
 
+Every call raises RemoteRefused and RemoteUnauthorized, RemoteLimited and RemoteUnavailable where surely nothing was
+done, AccountOffline where the account is, RemoteNonsense for an answer that makes no sense, NotSupported at once where
+the account's product lacks the call, and, for
+a call that changes something, OutcomeUnknown where it may have been done.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from daemon.domain.account import Account
+from daemon.domain.content import Content
+from daemon.domain.login import LoginCheck, LoginCode, Profile
+from daemon.domain.message import Wxid
+from daemon.domain.moments import NewPost, Post, Published, Timeline
+from daemon.domain.people import Contact, ContactIds, Relation, Room, RoomNotice, Stranger
 from daemon.domain.send import Accepted, Outgoing
 from daemon.domain.workflow import Answer, Question, Workflow
 
@@ -22,8 +35,111 @@ class Assistant(Protocol):
 
 
 class Messenger(Protocol):
-    """The way out to WeChat."""
+    """Messages to WeChat."""
 
-    async def send_text(self, account: Account, outgoing: Outgoing) -> Accepted:
-        """Raises RemoteRefused and RemoteUnauthorized, RemoteLimited and RemoteUnavailable where surely nothing was
-        sent, AccountOffline where the account is, and OutcomeUnknown where it may have been sent."""
+    async def send(self, account: Account, outgoing: Outgoing) -> Accepted:
+        """Accepted by the gateway, which says nothing of delivery."""
+
+    async def revoke(self, account: Account, to: Wxid, sent: Accepted) -> None:
+        """Within two minutes. Wants all three ids of `sent`, and a `wechat_time` that is not 0."""
+
+
+class Devices(Protocol):
+    """Logging in, and what GeWe believes of the login."""
+
+    async def login_code(self, account: Account, *, region: str | None, proxy: str | None) -> LoginCode:
+        """A QR code for the account's own device; for a new one where it has none yet."""
+
+    async def push_login(self, account: Account, *, region: str | None, proxy: str | None) -> LoginCode:
+        """Asks on the phone instead; not possible after a logout on the phone or in the first days."""
+
+    async def check_login(self, account: Account, uuid: str, *, code: str | None) -> LoginCheck: ...
+
+    async def check_online(self, account: Account) -> bool:
+        """What GeWe believes: it has been seen to say yes while every send fails as offline."""
+
+    async def reconnect(self, account: Account) -> None: ...
+
+    async def logout(self, account: Account) -> None: ...
+
+    async def set_callback(self, account: Account, url: str) -> None:
+        """One URL a token. GeWe probes it before it answers."""
+
+    async def profile(self, account: Account) -> Profile: ...
+
+
+class Contacts(Protocol):
+    async def ids(self, account: Account) -> ContactIds:
+        """Slow; raises RemoteUnavailable where GeWe takes too long: then `cached_ids` has it some seconds later."""
+
+    async def cached_ids(self, account: Account) -> ContactIds | None:
+        """None while GeWe's own cache, which lives ten minutes, is empty. Hosted only."""
+
+    async def brief(self, account: Account, wxids: Sequence[Wxid]) -> list[Contact]:
+        """At most 20 at once."""
+
+    async def detail(self, account: Account, wxids: Sequence[Wxid]) -> list[Contact]:
+        """At most 20 at once."""
+
+    async def search(self, account: Account, text: str) -> Stranger: ...
+
+    async def add(self, account: Account, *, user_ticket: str, ticket: str, scene: int, greeting: str) -> None: ...
+
+    async def accept(self, account: Account, *, user_ticket: str, ticket: str, scene: int) -> None: ...
+
+    async def remark(self, account: Account, wxid: Wxid, remark: str) -> None: ...
+
+    async def delete(self, account: Account, wxid: Wxid) -> None: ...
+
+    async def relations(self, account: Account, wxids: Sequence[Wxid]) -> dict[Wxid, Relation]:
+        """Hosted only."""
+
+
+class Rooms(Protocol):
+    async def info(self, account: Account, room: Wxid) -> Room: ...
+
+    async def members(self, account: Account, room: Wxid) -> Room:
+        """With who is admin."""
+
+    async def create(self, account: Account, wxids: Sequence[Wxid]) -> Wxid:
+        """Of two people or more beside ourselves."""
+
+    async def invite(self, account: Account, room: Wxid, wxids: Sequence[Wxid], reason: str) -> None: ...
+
+    async def remove(self, account: Account, room: Wxid, wxids: Sequence[Wxid]) -> None: ...
+
+    async def notice(self, account: Account, room: Wxid) -> RoomNotice: ...
+
+    async def announce(self, account: Account, room: Wxid, text: str) -> None: ...
+
+    async def rename(self, account: Account, room: Wxid, name: str) -> None: ...
+
+    async def leave(self, account: Account, room: Wxid) -> None: ...
+
+
+class Moments(Protocol):
+    """Hosted only."""
+
+    async def timeline(self, account: Account, *, next_id: str, first_page: str) -> Timeline: ...
+
+    async def of_contact(self, account: Account, wxid: Wxid, *, next_id: str, first_page: str) -> Timeline: ...
+
+    async def post(self, account: Account, post_id: str) -> Post: ...
+
+    async def publish(self, account: Account, new: NewPost) -> Published: ...
+
+    async def delete(self, account: Account, post_id: str) -> None: ...
+
+    async def like(self, account: Account, post_id: str, author: Wxid, *, on: bool) -> None: ...
+
+    async def comment(
+        self, account: Account, post_id: str, author: Wxid, *, text: str, reply_to: str | None
+    ) -> None: ...
+
+
+class MediaSource(Protocol):
+    async def locate(self, account: Account, content: Content) -> str:
+        """An absolute URL of a received image, voice, video or file. RemoteRefused where it is gone for good."""
+
+    def fetch(self, url: str, *, most_bytes: int) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Its bytes, in pieces; RemoteRefused past `most_bytes`."""

@@ -84,6 +84,7 @@ class Database:
     _opened: Opened
     _reserve: Reserve
     _every: float
+    _audit_key: bytes = field(kw_only=True, repr=False)
     _short: bool = field(kw_only=True)  # the reserve had to be given up to open the file
     _writer: Writer = field(init=False)
     _readers: Readers = field(init=False)
@@ -97,9 +98,11 @@ class Database:
         self._keeper = Keeper(self, self.clock, self._opened.identity, self._reserve, self._every)
         if self._short:
             self._keeper.give_reserve()
-        self._writer = Writer(self._writing, self.clock, ids, self.epoch, self._keeper.guard, self._keeper.met)
+        self._writer = Writer(
+            self._writing, self.clock, ids, self.epoch, self._keeper.guard, self._keeper.met, self._audit_key
+        )
         readers = [Reader(session, self.clock) for session in self._reading]
-        self._readers = Readers(readers, self.clock, Ids(self.clock), self.epoch, self._keeper.met)
+        self._readers = Readers(readers, self.clock, Ids(self.clock), self.epoch, self._keeper.met, self._audit_key)
 
     async def write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `work` returns, once everything it did is durable; all of it or nothing."""
@@ -210,14 +213,20 @@ class Database:
         def transaction(db: sqlite3.Connection) -> None:
             with db:
                 db.execute("BEGIN IMMEDIATE")
-                work(Tx(db, self._writer.ids, self.clock.now(), self.epoch))
+                work(Tx(db, self._writer.ids, self.clock.now(), self.epoch, self._audit_key))
 
         return transaction
 
 
 @asynccontextmanager
 async def open_database(
-    path: Path, clock: Clock, *, backups: Path | None = None, reserve: int = 0, every: float = EVERY
+    path: Path,
+    clock: Clock,
+    *,
+    backups: Path | None = None,
+    reserve: int = 0,
+    every: float = EVERY,
+    audit_key: bytes = b"",
 ) -> AsyncIterator[Database]:
     """The store for as long as the block lasts. `reserve`: bytes of disk held back for the day it is full.
 
@@ -235,7 +244,8 @@ async def open_database(
             opened, short = await asyncio.to_thread(preparing), True
         writing = Threaded(partial(connect.for_writing, path))
         reading = [Threaded(partial(connect.for_reading, path)) for _ in range(READERS)]
-        db = Database(path, clock, opened.epoch, writing, reading, opened, kept, every, short=short)
+        given = path, clock, opened.epoch, writing, reading, opened, kept, every
+        db = Database(*given, audit_key=audit_key, short=short)
         await db.renew()
         try:
             async with _beside(db.run(), db.crashed):

@@ -67,13 +67,16 @@ class Readers:
     ids: Ids
     epoch: int
     on_fault: Callable[[Fault], None]
+    audit_key: bytes = b""
 
     async def read(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         reader = min(self.readers, key=lambda reader: reader.waiting)
         if reader.waiting >= LONGEST:
             raise StoreUnavailable("store.overloaded", retry_after=SOON, waiting=reader.waiting)
         try:
-            return await reader.run(lambda db: work(Tx(db, self.ids, self.clock.now(), self.epoch), *args, **kwargs))
+            return await reader.run(
+                lambda db: work(Tx(db, self.ids, self.clock.now(), self.epoch, self.audit_key), *args, **kwargs)
+            )
         except sqlite3.Error as error:
             raise self._failed(error) from error
 

@@ -28,6 +28,7 @@ class Tx:
     ids: Ids
     now: datetime
     epoch: int = 0  # of this process
+    audit_key: bytes = b""  # what the audit log is chained with
     lanes: set[str] = field(factory=set)  # that got jobs in this unit: woken after its commit
     now_ms: int = field(init=False)
 

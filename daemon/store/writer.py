@@ -85,6 +85,7 @@ class Writer:
     epoch: int
     guard: Callable[[], Fault | None]  # asked on the thread, before each batch
     on_fault: Callable[[Fault], None]
+    audit_key: bytes = b""
     on_jobs: Callable[[set[str]], None] | None = None
     commits: int = field(default=0, init=False)
     _line: deque[Unit] = field(factory=deque, init=False)
@@ -161,7 +162,7 @@ class Writer:
             return _failed(units, refusal(fault), fault)
 
     def _transaction(self, db: sqlite3.Connection, units: Sequence[Unit]) -> set[str]:
-        tx = Tx(db, self.ids, self.clock.now(), self.epoch)
+        tx = Tx(db, self.ids, self.clock.now(), self.epoch, self.audit_key)
         if not self._together(tx, units):
             self._apart(tx, units)
         return tx.lanes

@@ -7,8 +7,10 @@ from typing import Any
 from attrs import define
 
 from daemon.domain.account import Account, Product
+from daemon.domain.message import Wxid
+from daemon.domain.outgoing import Text
 from daemon.domain.send import Accepted, Outgoing
-from daemon.errors import AccountOffline, RemoteNonsense
+from daemon.errors import AccountOffline, NotSupported, RemoteNonsense
 from daemon.net.gewe.answers import SERVICE, Answer, sent_id, sent_time
 from daemon.net.outbound import Outbound, Timeouts, retry_after
 from daemon.secret import Redactor
@@ -24,13 +26,20 @@ ASKING = Timeouts(total=timedelta(seconds=10))
 class GeweClient:
     outbound: Outbound
 
-    async def send_text(self, account: Account, outgoing: Outgoing) -> Accepted:
-        """See `engine.ports.Messenger`. `text` must hold the @names of those it mentions; only their ids are added."""
-        ats = {"ats": ",".join(outgoing.mentions)} if outgoing.mentions else {}
+    async def send(self, account: Account, outgoing: Outgoing) -> Accepted:
+        """See `engine.ports.Messenger`."""
+        match outgoing.parcel:
+            case Text(text=text, mentions=mentions):
+                return await self._send_text(account, outgoing.to, text, mentions)
+            case other:
+                raise NotSupported("gewe.cannot_send", kind=other.kind)
+
+    async def _send_text(self, account: Account, to: Wxid, text: str, mentions: tuple[Wxid, ...]) -> Accepted:
+        ats = {"ats": ",".join(mentions)} if mentions else {}
         data = await self._call(
             account,
             "/message/postText",
-            {"toWxid": outgoing.to, "content": outgoing.text, **ats},
+            {"toWxid": to, "content": text, **ats},
             timeouts=SENDING,
             repeatable=False,
         )

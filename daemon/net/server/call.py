@@ -10,7 +10,7 @@ from aiohttp import web
 from attrs import field, frozen
 
 from daemon.domain.access import Actor
-from daemon.errors import Invalid, Problem, Unauthenticated
+from daemon.errors import Forbidden, Invalid, Problem, Unauthenticated
 from daemon.texts import render
 
 T = TypeVar("T")
@@ -39,6 +39,16 @@ class Call:
         if self.known is None:
             raise Unauthenticated("auth.missing")
         return self.known
+
+    def allow(self, account_id: str) -> None:
+        """Forbidden unless the caller may touch this account and what belongs to it."""
+        if not self.actor.may_touch(account_id):
+            raise Forbidden("auth.account")
+
+    @property
+    def scope(self) -> frozenset[str] | None:
+        """The accounts that the caller's lists are limited to; None: all."""
+        return self.actor.accounts
 
     @property
     def if_match(self) -> int | None:

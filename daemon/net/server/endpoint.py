@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import web
-from attrs import frozen
+from attrs import evolve, frozen
 
 from daemon.codec import encode, parse, structure
 from daemon.domain.access import Actor
@@ -46,6 +46,7 @@ class Endpoint:
         caller = read_caller(request, self.door.proxies)
         known = await self.door.admit(caller, self.route.who, request[HEADERS])
         if known is not None:
+            known = evolve(known, source=caller.address, request_id=request[REQUEST_ID])
             request[ACTOR] = known
         _acceptable(request, self.route.produces or "application/json")
         call = Call(

@@ -27,6 +27,8 @@ STATUS: dict[type[QiaodError], int] = {  # the nearest ancestor decides, so a ne
     errors.PreconditionFailed: 412,
     errors.RateLimited: 429,
     errors.Unavailable: 503,
+    errors.QuotaExceeded: 402,
+    errors.NotSupported: 501,
     errors.Stale: 409,
     errors.RemoteError: 502,
     errors.RemoteLimited: 503,

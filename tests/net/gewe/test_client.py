@@ -9,6 +9,7 @@ from attrs import define, field
 
 from daemon.domain.account import Product
 from daemon.domain.message import MENTION_ALL, Wxid
+from daemon.domain.outgoing import Text
 from daemon.domain.send import Accepted, Outgoing
 from daemon.errors import (
     AccountOffline,
@@ -27,7 +28,7 @@ from tests.net.gewe.accounts import TOKEN, account
 from tests.net.gewe.samples import APP, FRIEND, MEMBER, ROOM
 from tests.net.loopback import Script, Visit, free_port, loopback
 
-HELLO = Outgoing(to=Wxid(FRIEND), text="你好")
+HELLO = Outgoing(to=Wxid(FRIEND), parcel=Text(text="你好"))
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def failed(msg: str | None, cause: str | None = None) -> Answering:
 async def test_a_text_is_sent_and_its_ids_come_back_exact(gewe: GeweClient) -> None:
     server = done({"toWxid": FRIEND, "createTime": 1765041160, "msgId": 0, "newMsgId": 3768973957878705021, "type": 1})
     async with loopback(server) as here:
-        accepted = await gewe.send_text(account(here.url), HELLO)
+        accepted = await gewe.send(account(here.url), HELLO)
 
     assert accepted == Accepted(wechat_id="3768973957878705021", message_number=None, wechat_time=1765041160)
     assert server.head.startswith("POST /gewe/v2/api/message/postText HTTP/1.1")
@@ -78,9 +79,10 @@ async def test_a_text_is_sent_and_its_ids_come_back_exact(gewe: GeweClient) -> N
 
 async def test_who_is_mentioned_is_listed_and_the_text_is_left_as_it_is(gewe: GeweClient) -> None:
     server = done({})
-    outgoing = Outgoing(to=Wxid(ROOM), text="@Lan\u2005 好的", mentions=(Wxid(FRIEND), Wxid(MEMBER), MENTION_ALL))
+    parcel = Text(text="@Lan\u2005 好的", mentions=(Wxid(FRIEND), Wxid(MEMBER), MENTION_ALL))
+    outgoing = Outgoing(to=Wxid(ROOM), parcel=parcel)
     async with loopback(server) as here:
-        await gewe.send_text(account(here.url), outgoing)
+        await gewe.send(account(here.url), outgoing)
 
     assert server.fields["ats"] == f"{FRIEND},{MEMBER},notify@all"
     assert server.fields["content"] == "@Lan\u2005 好的"
@@ -107,7 +109,7 @@ async def test_what_was_accepted_is_accepted_however_its_ids_are_written(
     gewe: GeweClient, data: object, expected: Accepted
 ) -> None:
     async with loopback(done(data)) as here:
-        assert await gewe.send_text(account(here.url), HELLO) == expected
+        assert await gewe.send(account(here.url), HELLO) == expected
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ async def test_the_hosted_service_is_called_by_its_own_name_and_not_followed_els
     web.post(address, status=302, headers={"Location": "https://elsewhere.example/"})
 
     with pytest.raises(RemoteRefused):
-        await gewe.send_text(account("https://api.geweapi.com"), HELLO)
+        await gewe.send(account("https://api.geweapi.com"), HELLO)
 
     assert [str(url) for _, url in web.requests] == [address]
 
@@ -157,7 +159,7 @@ async def test_a_send_that_was_not_accepted_says_why(
 ) -> None:
     async with loopback(server) as here:
         with pytest.raises(RemoteError) as caught:
-            await gewe.send_text(account(here.url), HELLO)
+            await gewe.send(account(here.url), HELLO)
 
     assert (type(caught.value), caught.value.code, caught.value.service) == (kind, code, "gewe")
 
@@ -212,7 +214,7 @@ async def test_once_a_byte_may_have_left_no_fault_makes_a_send_repeatable(
 ) -> None:
     async with loopback(fault) as here:
         with pytest.raises(OutcomeUnknown):
-            await gewe.send_text(account(here.url), Outgoing(to=Wxid(FRIEND), text=text))
+            await gewe.send(account(here.url), Outgoing(to=Wxid(FRIEND), parcel=Text(text=text)))
 
     assert here.visits == 1
 
@@ -226,7 +228,7 @@ async def test_a_send_whose_answer_is_awaited_when_we_stop_is_cancelled_and_not_
         await visit.reader.read()
 
     async with loopback(keeps_waiting) as here:
-        sending = asyncio.create_task(gewe.send_text(account(here.url), HELLO))
+        sending = asyncio.create_task(gewe.send(account(here.url), HELLO))
         await asyncio.wait_for(received.wait(), 5)
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -237,7 +239,7 @@ async def test_a_send_whose_answer_is_awaited_when_we_stop_is_cancelled_and_not_
 
 async def test_a_gateway_that_is_not_there_has_sent_nothing(gewe: GeweClient) -> None:
     with pytest.raises(RemoteUnavailable) as caught:
-        await gewe.send_text(account(f"http://127.0.0.1:{free_port()}"), HELLO)
+        await gewe.send(account(f"http://127.0.0.1:{free_port()}"), HELLO)
 
     assert caught.value.code == "remote.no_connection"
 
@@ -247,7 +249,7 @@ async def test_a_gateway_that_is_not_there_has_sent_nothing(gewe: GeweClient) ->
 async def test_the_token_that_gewe_echoes_is_not_repeated(gewe: GeweClient, status: str, body: str) -> None:
     async with loopback(Answering(body.encode(), status=status)) as here:
         with pytest.raises(RemoteError) as caught:
-            await gewe.send_text(account(here.url), HELLO)
+            await gewe.send(account(here.url), HELLO)
 
     told = f"{caught.value} {caught.value.detail} {caught.value.text('zh')} {caught.value.facts}"
     assert TOKEN[:6] not in told

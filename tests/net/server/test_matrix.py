@@ -4,13 +4,13 @@ from pathlib import Path
 
 from daemon.clock import SystemClock
 from daemon.domain.access import Role
+from daemon.face import TABLES
 from daemon.limits.keyed import KeyedBuckets
 from daemon.net.api import core, keys
 from daemon.net.server.app import in_order
 from daemon.net.server.lockout import Lockout
 from daemon.net.server.ratelimit import PER_SECOND, RateLimits
 from daemon.net.server.routes import Open, Route
-from daemon.wiring import TABLES
 from tests.net.server.served import Served, serving_routes
 
 MINE = [table for table in TABLES if table not in (core.routes, keys.routes)]
