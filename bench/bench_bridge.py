@@ -35,6 +35,11 @@ burst = 10000
 global_per_minute = 1000000
 pause_low_seconds = 0
 pause_high_seconds = 0
+person_per_minute = 100000
+room_per_minute = 100000
+switch_pause_seconds = 0
+room_pause_low_seconds = 0
+room_pause_high_seconds = 0
 """
 
 

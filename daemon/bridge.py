@@ -12,21 +12,24 @@ from random import Random, SystemRandom
 
 from attrs import define
 
+from daemon import __version__
 from daemon.assembly import Engine, assemble
 from daemon.clock import Clock
 from daemon.engine.access import Access, ensure_first_key
+from daemon.engine.secrets import unlock
 from daemon.engine.upkeep import Upkeep
-from daemon.face import Face, Sockets, app_of, listeners_of
+from daemon.face import Face, Sockets, app_of, door_of, listeners_of
 from daemon.net.outbound import open_outbound
+from daemon.net.server.auth import Door
 from daemon.secret import Secret
 from daemon.settings import Settings
-from daemon.stages import confirm_key, fatal, put_right, ready, replay, restore_levels, watching, working
+from daemon.stages import fatal, put_right, ready, replay, restore_door, restore_levels, watching, working
 from daemon.store import meta
-from daemon.store.database import open_database
+from daemon.store.database import Database, open_database
 from daemon.store.spool import Spool
 from daemon.tasks import running
 from daemon.vault import Vault
-from daemon.wiring import backups_of, keep_of, pace_of, policy_of, reply_of, retry_of
+from daemon.wiring import backups_of, keep_of, mailing_of, pace_of, policy_of, reply_of, retry_of, spread_of
 
 MEGABYTE = 1024 * 1024
 
@@ -39,6 +42,7 @@ class Bridge:
     first_key: Secret | None  # of the very first start: to be shown, once
     settings: Settings
     engine: Engine
+    door: Door
 
     async def probe(self) -> None:
         """Returns once the store has taken a write; raises StoreUnavailable where it refuses."""
@@ -49,9 +53,11 @@ class Bridge:
         engine, self.settings = self.engine, settings
         engine.pace.adopt(pace_of(settings, engine.db.clock, engine.pace.random))
         engine.turns.reply = reply_of(settings)
-        engine.turns.retry = retry_of(settings, settings.fastgpt.answer_age)
+        engine.asking.retry = retry_of(settings, settings.fastgpt.answer_age)
         engine.sends.most_bytes, engine.sends.lives = settings.gewe.text_bytes, settings.gewe.send_ttl
+        engine.campaigns.usual, engine.hand_out.mailing = spread_of(settings), mailing_of(settings)
         engine.accounts.default_policy = policy_of(settings)
+        engine.watch.check_every, engine.watch.canary_after = settings.gewe.check_every, settings.gewe.canary_after
 
 
 @asynccontextmanager
@@ -73,13 +79,10 @@ async def open_bridge(
         enter = stack.enter_async_context
 
         # The store, and what it keeps for us.
-        audit_key, reserve = vault.audit_key(), settings.daemon.reserve_mb * MEGABYTE
-        opening = open_database(
-            settings.database, clock, backups=settings.backups, reserve=reserve, audit_key=audit_key
-        )
-        db = await enter(opening)
+        reserve = settings.daemon.reserve_mb * MEGABYTE
+        db = await enter(open_database(settings.database, clock, backups=settings.backups, reserve=reserve))
         await enter(fatal(db, hurry))
-        await confirm_key(db, vault)
+        roots = await unlock(db, vault)
         spool = Spool(settings.spool, settings.store.spool_mb * MEGABYTE)
         stack.callback(spool.close)
 
@@ -89,23 +92,38 @@ async def open_bridge(
         stack.push_async_callback(engine.timers.aclose)
         await engine.accounts.load()
         await restore_levels(db, engine.pace)
+        await engine.audit.begin(**_facts(db))
+        stack.push_async_callback(engine.audit.end)
 
         # The API. Callbacks are kept from here on; what they set off waits for the lanes.
         face = Face.of(settings, clock, vault)
-        access = Access(db, vault.pepper())
+        access = Access(db, roots.pepper)
         first_key = await ensure_first_key(access) if greet else None
-        app = app_of(settings, engine, face, access)
+        door = door_of(settings, engine, access)
+        await restore_door(db, door)
+        stack.push_async_callback(door.book.settle)
+        app = app_of(settings, engine, face, door)
         addresses = await enter(face.stage.serving(app, listeners_of(settings, sockets)))
-        bridge = Bridge(addresses[0], first_key, settings, engine)
+        bridge = Bridge(addresses[0], first_key, settings, engine, door)
 
         # What an earlier process left behind; then work begins.
         await put_right(db, engine.intake)
         await enter(working(engine.jobs, db, grace=settings.daemon.drain_jobs, hurry=hurry))
         _ = await enter(running(replay(engine.intake), "spool.replay"))
         _ = await enter(running(_upkeep(bridge).run(), "upkeep"))
-        await enter(watching(db, engine.timers, engine.jobs, engine.pressure))
+        _ = await enter(running(engine.secrets.run(), "secrets"))
+        _ = await enter(running(engine.audit.run(), "audit"))
+        _ = await enter(running(door.book.run(), "doorbook"))
+        _ = await enter(running(engine.watch.run(), "accounts.watch"))
+        _ = await enter(running(engine.calls.run(), "callstats"))
+        await enter(watching(db, engine.timers, engine.jobs, engine.pressure, engine.audit))
         await enter(ready(face.readiness))
         yield bridge
+
+
+def _facts(db: Database) -> dict[str, str]:
+    """What the audit log tells of a process that begins."""
+    return {"version": __version__, "sqlite": db.status().sqlite, "after": "stop" if db.clean else "crash"}
 
 
 def _upkeep(bridge: Bridge) -> Upkeep:
@@ -115,4 +133,5 @@ def _upkeep(bridge: Bridge) -> Upkeep:
         keep=lambda: keep_of(bridge.settings),
         backups=lambda: backups_of(bridge.settings),
         pressed=lambda: bridge.engine.pressure.pressed,
+        audit=bridge.engine.audit,
     )

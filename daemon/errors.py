@@ -29,10 +29,11 @@ in each language; `facts` are the values it names. `str(error)` is the English t
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from attrs import frozen
 
+from daemon.clock import rfc3339
 from daemon.texts import render
 
 
@@ -110,7 +111,11 @@ class StoreUnavailable(Unavailable):
 
 
 class QuotaExceeded(QiaodError):
-    """The facts say which quota, what is left of it, and when it renews."""
+    """The facts say which quota it is and what is left of it."""
+
+    def __init__(self, code: str, /, renews_at: datetime, **facts: object) -> None:
+        super().__init__(code, renews_at=rfc3339(renews_at), **facts)
+        self.renews_at = renews_at
 
 
 class NotSupported(QiaodError):

@@ -4,8 +4,9 @@ import errno
 from collections.abc import Iterator
 
 from daemon import errors
+from daemon.master_key import NoKey
 from daemon.settings_read import BadSettings
-from daemon.vault import NoKey, WrongKey
+from daemon.vault import WrongKey
 
 OK = 0
 FAILURE = 1

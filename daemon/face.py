@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
 from socket import socket
+from typing import Any
 
 from aiohttp import web
 from attrs import frozen
@@ -14,7 +15,37 @@ from daemon.domain.access import Role
 from daemon.engine.access import Access
 from daemon.engine.standing import Standing
 from daemon.ids import Ids
-from daemon.net.api import accounts, conversations, core, jobs, keys, messages, services, workflows
+from daemon.net.api import (
+    accounts,
+    alerts,
+    audit,
+    batches,
+    budgets,
+    campaigns,
+    checkups,
+    contacts,
+    conversations,
+    core,
+    costs,
+    do_not_contact,
+    fastgpt,
+    friends,
+    integrations,
+    jobs,
+    keys,
+    logins,
+    messages,
+    moments,
+    prices,
+    quotas,
+    rooms,
+    secrets,
+    services,
+    sessions,
+    turns,
+    workflow_desk,
+    workflows,
+)
 from daemon.net.gewe import callback
 from daemon.net.server.app import build
 from daemon.net.server.auth import Door
@@ -35,12 +66,33 @@ Sockets = Mapping[str, Sequence[socket]]  # handed over by systemd, by name
 TABLES: tuple[Routes, ...] = (
     core.routes,
     keys.routes,
+    sessions.routes,
     callback.routes,
     accounts.routes,
+    logins.routes,
     messages.routes,
+    campaigns.routes,
+    do_not_contact.routes,
     conversations.routes,
     workflows.routes,
+    workflow_desk.routes,
+    turns.routes,
+    fastgpt.routes,
+    batches.routes,
     jobs.routes,
+    alerts.routes,
+    audit.routes,
+    secrets.routes,
+    integrations.routes,
+    checkups.routes,
+    costs.routes,
+    quotas.routes,
+    prices.routes,
+    budgets.routes,
+    contacts.routes,
+    friends.routes,
+    rooms.routes,
+    moments.routes,
 )
 
 
@@ -101,9 +153,12 @@ def roles_of(settings: Settings) -> dict[int, Role]:
     return {uid: Role(role) for uid, role in settings.access.roles(os.geteuid()).items()}
 
 
-def app_of(settings: Settings, engine: Engine, face: Face, access: Access) -> web.Application:
+def door_of(settings: Settings, engine: Engine, access: Access) -> Door:
     proxies = [ip_network(proxy) for proxy in settings.http.trusted_proxies]
-    door = Door.standard(access, roles_of(settings), engine.db.clock, engine.pressure, proxies)
+    return Door.standard(access, roles_of(settings), engine.db.clock, engine.pressure, proxies)
+
+
+def app_of(settings: Settings, engine: Engine, face: Face, door: Door) -> web.Application:
     standing = Standing(
         engine.db,
         engine.jobs,
@@ -123,14 +178,43 @@ def app_of(settings: Settings, engine: Engine, face: Face, access: Access) -> we
             core.READINESS: face.readiness,
             core.FIGURES: Figures(face.metrics.registry),
             core.STATUS: standing,
-            keys.ACCESS: access,
+            keys.ACCESS: door.access,
             services.ACCOUNTS: engine.accounts,
+            **_of_acts(engine),
+            services.AUDIT: engine.audit,
+            services.SECRETS: engine.secrets,
+            services.CURRENCY: settings.costs.currency,
+            services.PRICES: engine.prices,
+            services.QUOTAS: engine.quotas,
             services.CONVERSATIONS: engine.conversations,
             services.DATABASE: engine.db,
             services.INTAKE: engine.intake,
+            services.INTEGRATIONS: engine.integrations,
+            services.PACE: engine.pace,
+            services.POOL: engine.pool,
+            services.LOGINS: engine.logins,
+            services.WEBHOOKS: engine.webhooks,
+            services.CALLBACK_ALLOW: settings.gewe.callback_allow,
             services.PUBLIC_URL: settings.http.public_url,
             services.JOBS: engine.jobs,
             services.SENDS: engine.sends,
+            services.CAMPAIGNS: engine.campaigns,
+            services.DO_NOT_CONTACT: engine.do_not_contact,
+            services.REVOKES: engine.revokes,
             services.WORKFLOWS: engine.workflows,
+            services.WORKFLOW_DESK: engine.workflow_desk,
+            services.CHATTING: engine.chatting,
+            services.ANALYSIS: engine.analysis,
+            services.BATCHES: engine.batches,
         },
     )
+
+
+def _of_acts(engine: Engine) -> dict[web.AppKey[Any], object]:
+    return {
+        services.ACT_DESK: engine.act_desk,
+        services.CONTACTS: engine.contacts,
+        services.FRIENDS: engine.friends,
+        services.MOMENTS: engine.moments,
+        services.ROOMS: engine.rooms,
+    }

@@ -22,12 +22,13 @@ from daemon import log as logging
 from daemon.clock import Clock, SystemClock
 from daemon.errors import QiaodError
 from daemon.exits import OK, exit_code, leaves
+from daemon.master_key import find_master_key, vault_of
 from daemon.secret import Redactor, Secret
 from daemon.settings import Settings, changed, reloaded
 from daemon.settings_read import BadSettings
 from daemon.systemd import Notifier, take_sockets, watchdog_every
 from daemon.tasks import running
-from daemon.vault import Vault, find_master_key
+from daemon.vault import Vault
 
 log = structlog.get_logger()
 
@@ -201,7 +202,7 @@ def run(
         master = find_master_key(settings.master_key_file, environ, may_create=not settings.database.exists())
         process = Process(settings, load_again, relog, notifier, clock, watchdog_every(environ, os.getpid()), begun)
         process.take(asyncio.get_running_loop())
-        vault = Vault(master.key, redactor)
+        vault = vault_of(master, redactor)
         await process.run(open_bridge(settings, clock=clock, vault=vault, sockets=sockets, hurry=process.hurry))
 
     try:

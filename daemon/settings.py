@@ -15,7 +15,19 @@ from attrs import evolve, field, frozen
 
 from daemon.settings_fields import AUTO, of
 from daemon.settings_read import BadSettings, Reader, settings_of
-from daemon.settings_sections import Access, Conversation, Daemon, FastGpt, Gewe, Http, Jobs, Log, Store
+from daemon.settings_sections import (
+    Access,
+    Campaign,
+    Conversation,
+    Costs,
+    Daemon,
+    FastGpt,
+    Gewe,
+    Http,
+    Jobs,
+    Log,
+    Store,
+)
 
 _SOCKET_PATH = 107  # bytes the kernel takes for a Unix socket's path
 LONGEST_DRAIN = timedelta(seconds=31)  # systemd kills after TimeoutStopSec=40; the store closes in the rest
@@ -29,6 +41,8 @@ class Settings:
     gewe: Gewe = field(factory=Gewe)
     fastgpt: FastGpt = field(factory=FastGpt)
     conversation: Conversation = field(factory=Conversation)
+    campaign: Campaign = field(factory=Campaign)
+    costs: Costs = field(factory=Costs)
     jobs: Jobs = field(factory=Jobs)
     store: Store = field(factory=Store)
     log: Log = field(factory=Log)
@@ -120,6 +134,10 @@ def _compare(settings: Settings, reader: Reader) -> None:
     daemon, http, gewe, talk = settings.daemon, settings.http, settings.gewe, settings.conversation
     if gewe.pause_low > gewe.pause_high:
         reader.conflict("gewe", "pause_low_seconds", "settings.above", other="gewe.pause_high_seconds")
+    if gewe.room_pause_low > gewe.room_pause_high:
+        reader.conflict("gewe", "room_pause_low_seconds", "settings.above", other="gewe.room_pause_high_seconds")
+    if settings.campaign.gap_low > settings.campaign.gap_high:
+        reader.conflict("campaign", "gap_low_seconds", "settings.above", other="campaign.gap_high_seconds")
     if talk.merge_window > talk.merge_most:
         reader.conflict(
             "conversation", "merge_window_seconds", "settings.above", other="conversation.merge_most_seconds"

@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from attrs import frozen
 
@@ -53,6 +54,23 @@ def _uid(name: str, role: str) -> None:
         raise Invalid("settings.want_uid", value=name)
     if role not in ROLES:
         raise Invalid("settings.want_choice", value=role, choices=", ".join(ROLES))
+
+
+def _clock(line: str) -> None:
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", line):
+        raise Invalid("settings.want_clock", value=line)
+
+
+def _zone(line: str) -> None:
+    try:
+        ZoneInfo(line)
+    except (ValueError, OSError, ZoneInfoNotFoundError):  # also a name that leads out of the database
+        raise Invalid("settings.want_zone", value=line) from None
+
+
+def _word(line: str) -> None:
+    if not line.strip():
+        raise Invalid("settings.want_word", value=line)
 
 
 @frozen(kw_only=True)
@@ -105,9 +123,17 @@ class Gewe:
     global_per_minute: int = integer(400, least=2, most=1_000_000, reload=True)
     pause_low: timedelta = span(1, "seconds", least=0, most=60, reload=True)
     pause_high: timedelta = span(3, "seconds", least=0, most=60, reload=True)
+    person_per_minute: int = integer(6, least=2, most=100_000, reload=True)
+    room_per_minute: int = integer(10, least=2, most=100_000, reload=True)
+    switch_pause: timedelta = span(1, "seconds", least=0, most=60, reload=True)
+    room_pause_low: timedelta = span(2, "seconds", least=0, most=60, reload=True)
+    room_pause_high: timedelta = span(5, "seconds", least=0, most=60, reload=True)
     reply_ttl: timedelta = span(10, "minutes", least=0.1, most=1440, reload=True)
     send_ttl: timedelta = span(120, "minutes", least=0.1, most=10_080, reload=True)
     text_bytes: int = integer(2000, least=100, most=10_000, reload=True)
+    check_every: timedelta = span(5, "minutes", least=1, most=1440, reload=True)
+    canary_after: timedelta = span(6, "hours", least=0, most=720, reload=True)
+    callback_allow: tuple[str, ...] = names(check=_network)
 
 
 @frozen(kw_only=True)
@@ -130,6 +156,34 @@ class Conversation:
 
 
 @frozen(kw_only=True)
+class Campaign:
+    """What a campaign gets where its maker says nothing."""
+
+    quiet_from: str = text("22:00", _clock, reload=True)
+    quiet_to: str = text("08:00", _clock, reload=True)
+    time_zone: str = text("Asia/Shanghai", _zone, reload=True)
+    per_hour: int = integer(60, least=1, most=2400, reload=True)
+    gap_low: timedelta = span(15, "seconds", least=1, most=86_400, reload=True)
+    gap_high: timedelta = span(45, "seconds", least=1, most=86_400, reload=True)
+    stop_words: tuple[str, ...] = names("退订", "TD", "unsubscribe", "stop", check=_word)
+
+
+def _currency(line: str) -> None:
+    if not re.fullmatch(r"[A-Z]{3}", line):
+        raise Invalid("settings.want_currency", value=line)
+
+
+@frozen(kw_only=True)
+class Costs:
+    currency: str = text("CNY", _currency)
+    time_zone: str = text("Asia/Shanghai", _zone)
+    refuse_unpriced: bool = switch(False)
+    first_estimate_points: int = integer(10, least=0, most=1_000_000)
+    first_estimate_tokens: int = integer(4000, least=0, most=10_000_000)
+    keep_charges: timedelta = span(400, "days", least=62, most=36_500, reload=True)
+
+
+@frozen(kw_only=True)
 class Jobs:
     attempts: int = integer(8, least=1, most=100)
     retry_base: timedelta = span(1, "seconds", least=0.01, most=60)
@@ -143,6 +197,7 @@ class Store:
     keep_dead_jobs: timedelta = span(30, "days", least=1, most=365, reload=True)
     keep_dedupe: timedelta = span(60, "days", least=30, most=3650, reload=True)
     keep_quarantine: timedelta = span(14, "days", least=1, most=365, reload=True)
+    keep_audit: timedelta = span(730, "days", least=365, most=36_500, reload=True)
     keep_idempotency: timedelta = span(24, "hours", least=1, most=720)
     backup_dir: Path = place("backups")
     backup_every: timedelta = span(1, "hours", least=0, most=720, reload=True)

@@ -11,24 +11,27 @@ import structlog
 from attrs import define
 
 from daemon import memory
+from daemon.engine.access import MOST_KNOWN
+from daemon.engine.audit import Audit
 from daemon.engine.clockwatch import ClockWatch
 from daemon.engine.intake import Intake
 from daemon.engine.jobs import Jobs
-from daemon.engine.outbox import LEVELS
+from daemon.engine.outbox import ADDRESSEES, LEVELS
 from daemon.engine.pressure import Pressure, Signals
 from daemon.engine.timers import Timers
 from daemon.errors import CannotOpen, StoreUnavailable
 from daemon.limits.pace import Pace
+from daemon.net.server.auth import Door
+from daemon.net.server.lockout import MOST_KEPT
 from daemon.net.server.readiness import Readiness
-from daemon.store import levels, meta, sends
+from daemon.store import acts, friend_requests, keys, levels, lockouts, revokes, sends
 from daemon.store.database import Database
 from daemon.tasks import running
-from daemon.vault import Vault
 
 log = structlog.get_logger()
 
-CHECK_VALUE = "vault.check_value"  # in the table `meta`
 PLENTY = 4 * 1024**3  # bytes free that are enough whatever share of a large disk they are
+FORGOTTEN = timedelta(days=7)  # an addressee's level is full long before, whatever the wall clock did meanwhile
 WATCH_JOBS_EVERY = 5.0  # seconds
 REPLAY_EVERY = timedelta(seconds=1)  # while something is spooled: the store may be well again
 
@@ -51,17 +54,15 @@ async def fatal(db: Database, hurry: asyncio.Event) -> AsyncIterator[None]:
         yield
 
 
-async def confirm_key(db: Database, vault: Vault) -> None:
-    """Refuse to start with another master key than the one the secrets were sealed with."""
-    found = await db.read(meta.get, CHECK_VALUE)
-    if found is None:
-        await db.write(meta.put, CHECK_VALUE, vault.check_value())
-    else:
-        vault.confirm(found)
-
-
 async def restore_levels(db: Database, pace: Pace) -> None:
+    await db.write(levels.forget, ADDRESSEES, older_than=FORGOTTEN)
     pace.restore(await db.read(levels.load, LEVELS))
+    pace.addressees.restore(await db.read(levels.load, ADDRESSEES))
+
+
+async def restore_door(db: Database, door: Door) -> None:
+    """A restart frees nobody, and forgets nobody who is trusted."""
+    door.restore(await db.read(lockouts.load, MOST_KEPT), await db.read(keys.places, MOST_KNOWN))
 
 
 async def put_right(db: Database, intake: Intake) -> None:
@@ -69,6 +70,10 @@ async def put_right(db: Database, intake: Intake) -> None:
     unknown = await db.write(sends.recover)
     if unknown:
         log.warning("sends.unknown", count=unknown)
+    await db.write(revokes.recover)
+    await db.write(friend_requests.recover)
+    if undone := await db.write(acts.recover):
+        log.warning("acts.unknown", count=undone)
     await intake.replay()
 
 
@@ -140,11 +145,22 @@ class Gauge:
 
 
 @asynccontextmanager
-async def watching(db: Database, timers: Timers, jobs: Jobs, pressure: Pressure) -> AsyncIterator[None]:
+async def watching(db: Database, timers: Timers, jobs: Jobs, pressure: Pressure, audit: Audit) -> AsyncIterator[None]:
     """Each second inside the block: what presses the daemon, and whether somebody set the clock."""
-    gauge = Gauge(db, jobs, memory.limit())
+    gauge, told = Gauge(db, jobs, memory.limit()), set[asyncio.Task[None]]()
+
+    def note(action: str, **detail: object) -> None:
+        task = asyncio.create_task(audit.note(action, "daemon", **detail), name=action)
+        told.add(task)  # or it might be collected before it is done
+        task.add_done_callback(told.discard)
+
+    def moved(by: timedelta) -> None:
+        jobs.clock_moved(by)
+        note("clock.jumped", seconds=round(by.total_seconds(), 3))
+
+    pressure.on_change = lambda before, level: note("pressure.changed", before=before, level=level)
     each_second(timers, lambda: pressure.look(gauge()))
-    each_second(timers, ClockWatch(db.clock, jobs.clock_moved).look)
+    each_second(timers, ClockWatch(db.clock, moved).look)
     async with running(gauge.watch_jobs(), "jobs.watch"):
         yield
 

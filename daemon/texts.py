@@ -6,6 +6,34 @@ LANGUAGES = ("en", "zh")
 
 TEXTS: dict[str, tuple[str, str]] = {
     # code: (English, Chinese); {names} are the facts of the error
+    "account.checked_offline": ("GeWe says that it is offline.", "GeWe 报告该账号已离线。"),
+    "account.false_online": (
+        "GeWe takes the account for online, yet messages fail as offline: reconnecting does nothing. Log it out, "
+        "then in again.",
+        "GeWe 认为账号在线，但发送消息时提示已离线，断线重连不起作用。请先退出登录，再重新登录。",
+    ),
+    "account.login_begun": (
+        "A login is under way: scan the code, or confirm on the phone.",
+        "正在登录：请扫码，或在手机上确认。",
+    ),
+    "account.needs_qr.title": ("A WeChat account needs its owner", "微信账号需要扫码登录"),
+    "account.needs_qr": (
+        "The WeChat account {name} is offline and could not be logged in again by itself. Scan a code: qiaod gewe "
+        "login {id}",
+        "微信账号“{name}”已离线，自动重新登录未成功。请扫码登录：qiaod gewe login {id}",
+    ),
+    "account.no_device": (
+        "The account has never been logged in: its first login is by QR code.",
+        "该账号从未登录过，首次登录请使用二维码。",
+    ),
+    "account.no_login": (
+        "No login is under way for this account; begin one first.",
+        "该账号没有正在进行的登录，请先发起登录。",
+    ),
+    "account.probing": (
+        "GeWe says online and offline at once: a message to filehelper will show which.",
+        "GeWe 的说法前后矛盾，正在向文件传输助手发送一条消息来确认。",
+    ),
     "account.suspended": ("The account is suspended: nothing is sent.", "账号已停用，不发送消息。"),
     "account.app_id_taken": (
         "There is already an account with the app id {app_id}.",
@@ -15,6 +43,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The account has conversations; suspend it instead of deleting it.",
         "该账号已有会话，请停用而不是删除。",
     ),
+    "account.name_one": (
+        "Name the account: there are {count}.",
+        "请指明账号：当前共有 {count} 个。",
+    ),
     "account.not_found": (
         "There is no such account.",
         "账号不存在。",
@@ -23,9 +55,71 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The account is {state}: nothing is sent for it.",
         "账号状态为 {state}，不能发送。",
     ),
+    "audit.broken": (
+        "The audit log is broken at row {seq} ({why}): compare with a backup and with audit.head in the journal.",
+        "审计日志在第 {seq} 行损坏（{why}）：请与备份及系统日志中的 audit.head 核对。",
+    ),
+    "analysis.unfit": (
+        "The workflow's answer is no result, twice: {why}. It said: {detail}",
+        "工作流两次给出的回答都不是有效结果：{why}。其回答为：{detail}",
+    ),
+    "act.beyond_safe": (
+        "That is laxer than what is thought safe for {kind}: {per_hour} an hour, {per_day} a day, a pause of {gap_low}"
+        " to {gap_high} s, {days_online} days online. Say beyond_safe: true if it is meant.",
+        "该设置超出 {kind} 的安全范围：每小时 {per_hour} 次、每天 {per_day} 次、间隔 {gap_low}～{gap_high} 秒、需在线满"
+        " {days_online} 天。如确需如此，请设置 beyond_safe: true。",
+    ),
+    "act.budget_spent": (
+        "The account has done {used} of {limit} {kind} within {hours} h; the next is possible at {next_at}.",
+        "账号在 {hours} 小时内已执行 {kind} {used} 次（上限 {limit} 次），下次可执行时间为 {next_at}。",
+    ),
+    "act.busy": (
+        "The account is busy with something else; GeWe wants one call at a time.",
+        "账号正在执行其他操作；GeWe 要求同一账号一次只进行一个调用。",
+    ),
+    "act.crashed": (
+        "The daemon ended while this was being done: it may have been done. Look at the phone, then settle it.",
+        "执行过程中守护进程中断，操作可能已完成。请在手机上核实后再确认结果。",
+    ),
+    "act.interrupted": (
+        "This was cut off while it was being done: it may have been done. Look at the phone, then settle it.",
+        "操作在执行过程中被中断，可能已完成。请在手机上核实后再确认结果。",
+    ),
+    "act.not_found": ("There is no such act.", "操作记录不存在。"),
+    "act.not_unknown": (
+        "The act is {state}; only an unknown one can be settled.",
+        "操作状态为 {state}，只有结果未知的操作才能确认。",
+    ),
+    "act.settled_done": ("A person found that it was done.", "经人工核实，操作已完成。"),
+    "act.settled_not_done": ("A person found that it was not done.", "经人工核实，操作未完成。"),
+    "act.too_new": (
+        "The account has not been online long enough for {kind}; possible at {next_at}.",
+        "账号在线时间不足，暂不能执行 {kind}，最早可于 {next_at} 执行。",
+    ),
+    "act.too_soon": (
+        "It is too soon after the last {kind}; the next is possible at {next_at}.",
+        "距离上一次 {kind} 间隔太短，下次可执行时间为 {next_at}。",
+    ),
+    "act.unrecorded": (
+        "{service} did it, but the store could not write that down: do not repeat it.",
+        "{service} 已完成操作，但结果未能写入数据库，请勿重复执行。",
+    ),
     "auth.account": (
         "This key may not touch that account or what belongs to it.",
         "此密钥无权访问该账号及其内容。",
+    ),
+    "auth.batch": ("This batch belongs to another key.", "该批次属于其他密钥。"),
+    "auth.network": (
+        "This key may not be used from this address.",
+        "此密钥不允许从当前地址使用。",
+    ),
+    "auth.other_site": (
+        "This came from a page of another site; the console's cookie works only for its own pages.",
+        "请求来自其他网站的页面；控制台 Cookie 只对本站页面有效。",
+    ),
+    "auth.scope": (
+        "This concerns more than single accounts; the key is limited to some.",
+        "此操作涉及全局，而该密钥仅限部分账号。",
     ),
     "auth.expired": ("This key has expired.", "此密钥已过期。"),
     "auth.locked": ("Too many wrong keys; try again later.", "错误密钥次数过多，请稍后再试。"),
@@ -38,10 +132,104 @@ TEXTS: dict[str, tuple[str, str]] = {
     "auth.role": ("The role {role} may not do this.", "角色 {role} 无权执行此操作。"),
     "auth.uid": ("The user with uid {uid} has no role on this socket.", "uid 为 {uid} 的用户在此套接字上没有角色。"),
     "auth.unknown": ("This key is not known.", "密钥无效。"),
+    "auth.workflow": (
+        "This key may only use workflows that answer for its accounts.",
+        "此密钥只能使用其账号所用的工作流。",
+    ),
+    "batch.asks_back": (
+        "The workflow asks something back, and in a batch nobody answers.",
+        "工作流需要进一步询问，而批次中无人作答。",
+    ),
+    "batch.not_found": ("There is no such batch.", "批次不存在。"),
+    "batch.over": ("The batch is {state} already.", "批次已处于 {state} 状态。"),
+    "campaign.account_away.title": ("A campaign is paused", "群发任务已暂停"),
+    "campaign.account_away": (
+        "The campaign {name} is paused: its account is not online.",
+        "群发任务“{name}”已暂停：账号不在线。",
+    ),
+    "campaign.braces": (
+        "Double braces may only stand around a name, such as {{{{ name }}}}, and only in texts and titles.",
+        "双大括号中只能是变量名，例如 {{{{ name }}}}，并且只能用在文本和标题里。",
+    ),
+    "campaign.duplicate": ("Is there already; everybody is written to once.", "重复的接收人，每人只发送一次。"),
+    "campaign.expired": ("The campaign's time was over.", "群发任务已到截止时间。"),
+    "campaign.expires_early": ("Must be after the start.", "必须晚于开始时间。"),
+    "campaign.failing.title": ("A campaign is paused", "群发任务已暂停"),
+    "campaign.failing": (
+        "The campaign {name} is paused: too many messages in a row failed.",
+        "群发任务“{name}”已暂停：连续多条消息发送失败。",
+    ),
+    "campaign.gaps": ("Must not be above max_gap_seconds.", "不得大于 max_gap_seconds。"),
+    "campaign.kind": (
+        "A campaign cannot quote or forward a received message.",
+        "群发任务不能引用或转发收到的消息。",
+    ),
+    "campaign.missing_variable": (
+        "{to} has no value for {variable}.",
+        "接收人 {to} 缺少变量 {variable} 的值。",
+    ),
+    "campaign.nobody": ("Nobody is left to be written to.", "没有可以发送的接收人。"),
+    "campaign.not_found": ("There is no such campaign.", "群发任务不存在。"),
+    "campaign.not_paused": ("The campaign is {state}, not paused.", "群发任务的状态是 {state}，并未暂停。"),
+    "campaign.not_running": (
+        "The campaign is {state}: there is nothing to pause.",
+        "群发任务的状态是 {state}，无法暂停。",
+    ),
+    "campaign.over": ("The campaign is over: it is {state}.", "群发任务已经结束，状态是 {state}。"),
+    "campaign.paused": ("Somebody paused it.", "已被人工暂停。"),
+    "campaign.restricted.title": ("A campaign is paused", "群发任务已暂停"),
+    "campaign.restricted": (
+        "The campaign {name} is paused: WeChat restricts the account.",
+        "群发任务“{name}”已暂停：微信限制了该账号。",
+    ),
+    "campaign.stopped": ("Somebody stopped the campaign.", "群发任务已被终止。"),
+    "campaign.too_long": ("The message to {to} becomes too long.", "发给 {to} 的消息过长。"),
+    "campaign.waiting": ("It waits for its next recipient's turn.", "正在等待下一位接收人。"),
+    "campaign.zone": (
+        "Is no time zone such as Asia/Shanghai.",
+        "不是有效的时区，应类似 Asia/Shanghai。",
+    ),
     "cli.daemon_refused": (
         "The daemon refused: {detail}",
         "守护进程拒绝了请求：{detail}",
     ),
+    "cli.gewe.cancelled": (
+        "The login of {name} was refused on the phone. Begin again: qiaod gewe login",
+        "手机上取消了“{name}”的登录。请重新执行 qiaod gewe login。",
+    ),
+    "cli.gewe.code": (
+        "WeChat wants a security code, which the phone shows. Code",
+        "微信要求输入手机上显示的安全验证码，请输入",
+    ),
+    "cli.gewe.done": ("{name} is logged in ({wxid}).", "“{name}”登录成功（{wxid}）。"),
+    "cli.gewe.expired": (
+        "Nobody confirmed in time, and the code has expired. Begin again: qiaod gewe login",
+        "未在规定时间内确认，二维码已失效。请重新执行 qiaod gewe login。",
+    ),
+    "cli.gewe.logout_sure": (
+        "Log {name} out? It then needs a scan to come back",
+        "确定要退出“{name}”的登录吗？再次登录需要扫码",
+    ),
+    "cli.gewe.no_account": (
+        "No account is called {name}. There are: {known}",
+        "没有名为“{name}”的账号。现有账号：{known}",
+    ),
+    "cli.gewe.push": ("Confirm the login on the phone of {name}.", "请在“{name}”的手机上确认登录。"),
+    "cli.gewe.scan": (
+        "Scan this with WeChat on the phone of {name}:",
+        "请用“{name}”的手机微信扫描二维码：",
+    ),
+    "cli.gewe.scanned": ("Scanned. Confirm on the phone", "已扫码，请在手机上确认"),
+    "cli.gewe.several_accounts": (
+        "Several accounts are called {name}; name one by its id: {ids}",
+        "有多个名为“{name}”的账号，请用 id 指定：{ids}",
+    ),
+    "cli.gewe.state": ("{name} is {state}.", "“{name}”当前状态：{state}。"),
+    "cli.gewe.verify": (
+        "WeChat does not know this device: scan this second code as well, with the same phone.",
+        "微信不认识该设备，请用同一部手机再扫描下面的二维码。",
+    ),
+    "cli.gewe.waiting": ("Waiting for the scan", "等待扫码"),
     "cli.no_daemon": (
         "No daemon answers on {path} ({reason}). Start it with `qiaod serve`, or see `systemctl status qiaod`.",
         "{path} 上没有守护进程响应（{reason}）。请用 `qiaod serve` 启动，或查看 `systemctl status qiaod`。",
@@ -50,10 +238,20 @@ TEXTS: dict[str, tuple[str, str]] = {
         "There is no store at {path}. Check state_dir, or start the daemon once so that it makes one.",
         "{path} 处没有数据库。请检查 state_dir，或先启动一次守护进程以创建它。",
     ),
+    "contact.not_found": ("GeWe knows nobody of that id.", "GeWe 中没有该联系人。"),
     "conversation.not_found": (
         "There is no such conversation.",
         "会话不存在。",
     ),
+    "cost.too_long": (
+        "The time asked for begins after its end, or is longer than {days} days.",
+        "查询时段的起点晚于终点，或超过 {days} 天。",
+    ),
+    "cost.unpriced": (
+        "Nobody said what {provider} costs for {model}, and costs.refuse_unpriced is set: add a price.",
+        "{provider} 的 {model} 尚未设定价格，而 costs.refuse_unpriced 已开启：请先添加价格。",
+    ),
+    "do_not_contact.not_found": ("There is nobody of this id on the list.", "名单中没有此条目。"),
     "field.choice": ("Must be one of: {choices}.", "必须是以下之一：{choices}。"),
     "field.cursor": ("This is no cursor of this list.", "游标无效。"),
     "field.idempotency_key": (
@@ -72,6 +270,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Must be an RFC 3339 time with its offset, such as 2026-01-31T08:00:00Z.",
         "必须是带时区的 RFC 3339 时间，例如 2026-01-31T08:00:00Z。",
     ),
+    "field.not_of_type": ("Does not belong to a message of type {type}.", "类型为 {type} 的消息没有此字段。"),
     "field.pattern": ("Does not have the form {bound}.", "不符合格式 {bound}。"),
     "field.required": ("Is missing.", "缺少此字段。"),
     "field.type": ("Must be of type {wanted}.", "类型必须是 {wanted}。"),
@@ -95,6 +294,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "http.overloaded": ("Too much at once; try again shortly.", "负载过高，请稍后再试。"),
     "http.too_large": ("The body is too large.", "请求体过大。"),
     "http.too_slow": ("The request did not arrive in time.", "请求未在限定时间内到达。"),
+    "health.nothing_set_up": (
+        "Nothing of {service} is set up yet.",
+        "尚未配置任何 {service} 账号或工作流。",
+    ),
+    "health.unwell": (
+        "Not everything of {service} works; see the parts below.",
+        "{service} 有部分不可用，详见下方各项。",
+    ),
     "idempotency.other_request": (
         "This Idempotency-Key was used with another request.",
         "此 Idempotency-Key 已用于另一请求。",
@@ -111,19 +318,100 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The first call with this Idempotency-Key failed, perhaps after its effect; look before using another.",
         "首个请求失败，但可能已经生效；换用新键前请先核实。",
     ),
+    "friend_request.decided": (
+        "The friend request is {state} already.",
+        "好友申请已处于 {state} 状态。",
+    ),
+    "friend_request.not_found": ("There is no such friend request.", "好友申请不存在。"),
+    "gewe.check_callback": (
+        "Nothing was heard of this account for {detail}: set the webhook anew (POST gewe/webhook), or write to it.",
+        "该账号已有 {detail} 没有任何消息：请重新设置回调（POST gewe/webhook），或给它发一条消息试试。",
+    ),
+    "gewe.check_connect": (
+        "GeWe cannot be reached: check base_url, port and firewall. {detail}",
+        "无法连接 GeWe：请检查 base_url、端口和防火墙。{detail}",
+    ),
+    "gewe.check_device": (
+        "GeWe does not know this account's device: log the account in with `qiaod gewe login`. {detail}",
+        "GeWe 不认识该账号的设备：请用 `qiaod gewe login` 登录该账号。{detail}",
+    ),
+    "gewe.check_login": (
+        "The account is not logged in: reconnect it, or log it in with `qiaod gewe login`. {detail}",
+        "该账号未登录：请重连，或用 `qiaod gewe login` 登录。{detail}",
+    ),
+    "gewe.check_send": (
+        "The test message was not sent ({detail}): see it in GET gewe/messages.",
+        "测试消息未能发送（{detail}）：请在 GET gewe/messages 中查看。",
+    ),
+    "gewe.check_text": ("qiaod: the way to WeChat works.", "qiaod：微信通路正常。"),
+    "gewe.check_token": (
+        "GeWe does not accept the token: copy it anew from GeWe's console into the account. {detail}",
+        "GeWe 不接受该 token：请从 GeWe 控制台重新复制到账号中。{detail}",
+    ),
+    "gewe.already_logged_in": ("The account is logged in at GeWe already.", "该账号已在 GeWe 登录，无需重复登录。"),
+    "gewe.bad_members": ("WeChat cannot put these people into a room.", "微信无法将这些成员加入群聊。"),
+    "gewe.bad_moments_id": ("That is no id of Moments.", "朋友圈 ID 无效。"),
     "gewe.breaker_open": ("GeWe failed repeatedly and is left alone for a while.", "GeWe 连续失败，暂停调用。"),
     "gewe.broken_answer": ("GeWe's answer makes no sense: {detail}", "GeWe 的响应无法理解：{detail}"),
     "gewe.callback.incomplete": ("The callback has no usable {field}.", "回调缺少有效的 {field}。"),
     "gewe.callback.not_an_object": ("The callback is not a JSON object.", "回调不是 JSON 对象。"),
     "gewe.callback.not_json": ("The callback is not JSON: {reason}", "回调不是 JSON：{reason}"),
     "gewe.callback.too_deep": ("The callback is nested deeper than {most} levels.", "回调的嵌套超过 {most} 层。"),
+    "gewe.callback_unreachable": ("GeWe could not reach the callback URL: {detail}", "GeWe 无法访问回调地址：{detail}"),
+    "gewe.cannot_forward": ("GeWe cannot forward a message of this kind: {what}", "GeWe 不能转发这类消息：{what}"),
+    "gewe.cannot_revoke": (
+        "GeWe did not say all that revoking this message takes: {missing}",
+        "撤回该消息所需的信息不全，GeWe 未返回：{missing}",
+    ),
+    "gewe.contacts_slow": (
+        "GeWe is still gathering the contacts: ask its cache in some seconds.",
+        "GeWe 仍在拉取通讯录，请稍后读取其缓存。",
+    ),
+    "gewe.device_limit": ("This token has as many devices as GeWe allows.", "该 token 的设备数已达 GeWe 上限。"),
     "gewe.limited": ("GeWe asks to slow down: {detail}", "GeWe 要求放慢发送：{detail}"),
+    "gewe.login_code_needed": ("WeChat wants its security code for this login.", "本次登录需要输入微信安全验证码。"),
+    "gewe.login_expired": ("The login code has expired.", "登录二维码已过期。"),
+    "gewe.media_bad_xml": ("GeWe cannot read what the message says of its medium.", "GeWe 无法解析该消息的媒体信息。"),
+    "gewe.media_gone": ("The medium is gone for good: {detail}", "媒体文件已失效：{detail}"),
+    "gewe.media_store_down": ("The store that holds the medium fails: {detail}", "媒体文件的存储服务出错：{detail}"),
+    "gewe.media_too_large": ("The medium is larger than {most_bytes} bytes.", "媒体文件超过 {most_bytes} 字节。"),
+    "gewe.media_unavailable": ("GeWe has no address for this medium.", "GeWe 没有返回该媒体文件的地址。"),
+    "gewe.moments_one_kind": (
+        "A post has pictures, or a video, or a link, or text alone.",
+        "一条朋友圈只能是图片、视频、链接、纯文字中的一种。",
+    ),
+    "gewe.no_device": (
+        "The account has never been logged in at GeWe: it has no device yet.",
+        "该账号从未在 GeWe 登录，还没有设备。",
+    ),
+    "gewe.no_medium": ("A message of this kind holds nothing to download: {kind}", "这类消息没有可下载的媒体：{kind}"),
+    "gewe.no_such_user": ("WeChat finds nobody by that.", "微信没有找到该用户。"),
     "gewe.nonsense": ("GeWe answered with something else than was asked.", "GeWe 返回的内容与请求不符。"),
+    "gewe.not_supported": (
+        "GeWe's product {product} does not have {call}.",
+        "GeWe 的 {product} 版本没有 {call} 接口。",
+    ),
+    "gewe.nothing_to_reconnect": ("The account is connected already.", "账号状态正常，无需重连。"),
     "gewe.offline": ("The WeChat account is not logged in at GeWe: {detail}", "微信账号在 GeWe 上未登录：{detail}"),
     "gewe.refused": ("GeWe refused: {detail}", "GeWe 拒绝了请求：{detail}"),
     "gewe.restricted": ("WeChat restricts this account: {detail}", "微信对该账号作了限制：{detail}"),
+    "gewe.too_few_members": (
+        "A room takes at least {fewest} people beside the account itself.",
+        "建群至少需要 {fewest} 位其他成员。",
+    ),
+    "gewe.too_late_to_revoke": ("WeChat no longer takes this message back.", "消息已超过微信允许撤回的时间。"),
+    "gewe.too_many_contacts": (
+        "GeWe describes at most {most} contacts at once.",
+        "GeWe 一次最多查询 {most} 个联系人。",
+    ),
     "gewe.unauthorized": ("GeWe does not accept the account's token.", "GeWe 不接受该账号的 token。"),
     "gewe.unknown_device": ("GeWe does not know this device (appId).", "GeWe 不认识该设备（appId）。"),
+    "gewe.unknown_region": ("The login needs the code of a province.", "登录需要有效的省份代码。"),
+    "gewe.upload_incomplete": (
+        "GeWe did not take all the media, so nothing was posted.",
+        "媒体未能全部上传，因此没有发布。",
+    ),
+    "gewe.wechat_unreachable": ("GeWe does not get through to WeChat: {detail}", "GeWe 无法连接微信：{detail}"),
     "demo.stage": (
         "qiaod {url}   WeChat (simulated) {gewe}   FastGPT (simulated) {fastgpt}\n",
         "qiaod {url}   微信（模拟）{gewe}   FastGPT（模拟）{fastgpt}\n",
@@ -212,13 +500,42 @@ TEXTS: dict[str, tuple[str, str]] = {
         "任务状态为 {state}，只能取消等待中或已失败的任务。",
     ),
     "key.bad_expiry": ("A key expires in the future, within {days} days.", "到期时间必须在未来 {days} 天之内。"),
-    "key.last_admin": (
-        "The last admin key cannot be revoked; make another first.",
-        "不能吊销最后一个管理员密钥，请先新建一个。",
+    "key.bad_network": (
+        "Networks are addresses or ranges like 192.0.2.0/24, with no bits set behind the prefix.",
+        "网络须为地址或 192.0.2.0/24 形式的网段，且主机位必须为零。",
     ),
+    "key.last_admin": (
+        "This is the last admin key of everything that never expires; make another first.",
+        "这是最后一个不限账号且永不过期的管理员密钥，请先新建一个。",
+    ),
+    "key.no_account": ("There is no account with the id {id}.", "不存在 ID 为 {id} 的账号。"),
     "key.not_found": ("There is no such key.", "密钥不存在。"),
     "key.void": ("The key is revoked or expired; make a new one.", "密钥已吊销或过期，请新建。"),
     "listen.in_use": ("Somebody is listening on {address} already.", "{address} 已被占用。"),
+    "pause.at_least": ("It must be at least {least}.", "不能小于 {least}。"),
+    "pause.at_most": ("It must be at most {most}.", "不能大于 {most}。"),
+    "pause.cancelled": ("All right, never mind. What else can I do for you?", "好的，已取消。还有什么可以帮您？"),
+    "pause.choice": (
+        "That is none of the options; please answer with a number from 1 to {most}.",
+        "没有这个选项，请回复 1 到 {most} 的数字。",
+    ),
+    "pause.choices": (
+        "Please answer with numbers from 1 to {most}, such as: 1, 2.",
+        "请回复 1 到 {most} 的数字，可多选，例如：1、2。",
+    ),
+    "pause.file": ("Please send a link to the file.", "请发送文件的链接。"),
+    "pause.given_up": (
+        "I could not make sense of the answers, so let us leave it. Ask again whenever you like.",
+        "多次未能识别您的回答，本次先到这里。需要时请重新提问。",
+    ),
+    "pause.longer": ("Please write at least {least} characters.", "请至少输入 {least} 个字。"),
+    "pause.number": ("Please answer with a number.", "请回复一个数字。"),
+    "pause.say_several": ("(Several are possible, such as: 1, 2.)", "（可多选，例如：1、2）"),
+    "pause.say_skip": ("(Optional: answer “skip” to leave it out.)", "（选填，回复“跳过”可不填）"),
+    "pause.say_yes_or_no": ("(yes or no)", "（是 / 否）"),
+    "pause.shorter": ("Please write at most {most} characters.", "请不要超过 {most} 个字。"),
+    "pause.something": ("Please write something.", "请输入内容。"),
+    "pause.yes_or_no": ("Please answer yes or no.", "请回复“是”或“否”。"),
     "pool.closed": ("We are stopping; it is done after the restart.", "服务正在停止，重启后会继续处理。"),
     "pool.full": ("The queue is full; try again shortly.", "队列已满，请稍后再试。"),
     "pressure.reading": (
@@ -251,10 +568,29 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The answer of {service} is longer than {most_bytes} bytes.",
         "{service} 的响应超过 {most_bytes} 字节。",
     ),
+    "notification.not_found": ("There is no such notification.", "通知不存在。"),
+    "secrets.key_not_ours": (
+        "The master key comes from {source}, so its owner replaces it: put the new key there and the old one beside it "
+        "(credential master-key-old, or QIAOD_MASTER_KEY_OLD), and restart; everything is then sealed anew.",
+        "主密钥来自 {source}，须由其所有者更换：请放入新密钥，并将旧密钥放在旁边"
+        "（凭据 master-key-old 或 QIAOD_MASTER_KEY_OLD），然后重启；之后会自动重新加密。",
+    ),
+    "secrets.rotating": (
+        "An earlier rotation is still sealing values anew; wait until it is done.",
+        "上一次轮换仍在重新加密，请等待完成。",
+    ),
+    "session.ended": (
+        "The session has ended: half an hour passed without a call, or its key was changed. Log in again.",
+        "会话已结束：超过半小时未操作，或密钥已变更。请重新登录。",
+    ),
     "send.cancelled": ("Somebody cancelled it before it went.", "发送前已被取消。"),
     "send.crashed": (
         "The daemon ended while this was being sent: it may have arrived. Look at the phone, then settle it.",
         "发送途中守护进程意外结束，消息可能已送达。请查看手机后确认。",
+    ),
+    "send.do_not_contact": (
+        "{peer} is to be left alone; take them off the list first.",
+        "{peer} 在免打扰名单中，请先将其移出名单。",
     ),
     "send.interrupted": (
         "Sending it was cut off: it may have arrived. Look at the phone, then settle it.",
@@ -268,9 +604,31 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The message is {state}: it cannot be sent again.",
         "消息状态为 {state}，不能重新发送。",
     ),
+    "send.not_sent": ("It is {state}, not sent.", "消息的状态是 {state}，并未发送。"),
+    "send.nothing_to_forward": (
+        "There is no received image, video or file of the account with this id.",
+        "该账号没有收到过此 ID 的图片、视频或文件。",
+    ),
+    "send.nothing_to_quote": (
+        "There is no received message with this id in the conversation.",
+        "此会话中没有该 ID 的消息。",
+    ),
     "send.overtaken": ("A person took over before it went.", "发送前已由人工接管。"),
     "send.pace": ("It waits for its turn: the account keeps its pace.", "正在排队：账号按限定节奏发送。"),
     "send.repeated": ("It was sent once more, as another message.", "已作为另一条消息重新发送。"),
+    "send.revoke_begun": (
+        "Taking it back was tried already; it is not tried twice.",
+        "已经尝试过撤回，不会重复尝试。",
+    ),
+    "send.revoke_ids": (
+        "GeWe did not say all that taking it back needs.",
+        "GeWe 未返回撤回所需的全部信息。",
+    ),
+    "send.revoke_late": ("It was sent more than two minutes ago.", "发送已超过两分钟，无法撤回。"),
+    "send.revoke_unknown": (
+        "It may have been taken back, or not: the answer was lost.",
+        "撤回结果未知：响应已丢失。",
+    ),
     "send.settled_not_sent": ("Somebody looked: it did not arrive.", "人工确认：未送达。"),
     "send.settled_sent": ("Somebody looked: it arrived.", "人工确认：已送达。"),
     "send.too_late": ("It was not worth sending any more.", "已过有效期，不再发送。"),
@@ -281,6 +639,36 @@ TEXTS: dict[str, tuple[str, str]] = {
     "send.not_waiting": (
         "The message is {state}; only a waiting one can be cancelled.",
         "消息状态为 {state}；只有等待中的消息可以取消。",
+    ),
+    "price.in_force": (
+        "This price holds already; add a newer one instead of removing it.",
+        "该价格已经生效，不能删除；请添加新的价格。",
+    ),
+    "price.not_found": ("There is no such price.", "价格不存在。"),
+    "price.taken": (
+        "There is a price for it already from {valid_from} on.",
+        "自 {valid_from} 起已有对应的价格。",
+    ),
+    "price.unknown.title": ("A price is missing", "缺少价格"),
+    "price.unknown": (
+        "Nobody said what {provider} costs for {model}: its calls are missing in the sums of money.",
+        "{provider} 的 {model} 尚未设定价格，费用汇总中不含这些调用。",
+    ),
+    "quota.exceeded": (
+        "The quota {name} ({scope}) has too little left: {left} {measure}. It renews at {renews_at}.",
+        "配额“{name}”（{scope}）余量不足：剩余 {left}（{measure}），将于 {renews_at} 重置。",
+    ),
+    "quota.not_found": ("There is no such quota.", "配额不存在。"),
+    "quota.threshold.title": ("A quota runs out", "配额即将用尽"),
+    "quota.threshold": (
+        "{percent} % of the quota {name} ({scope}) is used; {left} {measure} left until {renews_at}.",
+        "配额“{name}”（{scope}）已用 {percent}%，在 {renews_at} 之前剩余 {left}（{measure}）。",
+    ),
+    "quota.too_many": ("There are {most} quotas already, and no more are kept.", "配额已达上限 {most} 条。"),
+    "quota.used_up.title": ("A quota is used up", "配额已用尽"),
+    "quota.used_up": (
+        "The quota {name} ({scope}) is used up: {left} {measure} left until {renews_at}.",
+        "配额“{name}”（{scope}）已用尽，在 {renews_at} 之前剩余 {left}（{measure}）。",
     ),
     "settings.above": (
         "It is larger than {other}. Lower it, or raise {other}.",
@@ -346,6 +734,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{value} is not one of: {choices}.",
         "{value} 不在可选值之中：{choices}。",
     ),
+    "settings.want_clock": (
+        "{value} is no time of the day such as 22:00.",
+        "{value} 不是有效的时刻，应类似 22:00。",
+    ),
+    "settings.want_currency": (
+        "{value} is no currency: three capital letters are wanted, like CNY.",
+        "{value} 不是货币代码，应为三个大写字母，例如 CNY。",
+    ),
     "settings.want_host": (
         "{value} is no host name. Write the name alone, without scheme, port or path.",
         "{value} 不是主机名。只写主机名，不带协议、端口或路径。",
@@ -385,6 +781,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "settings.want_url": (
         "{value} is no plain http or https URL. Write it as https://bot.example.org, without user name and query.",
         "{value} 不是有效的 http 或 https 地址。请写成 https://bot.example.org，不带用户名和查询参数。",
+    ),
+    "settings.want_word": ("A word is needed, not {value}.", "必须是一个词，而不是 {value}。"),
+    "settings.want_zone": (
+        "{value} is no time zone such as Asia/Shanghai.",
+        "{value} 不是有效的时区，应类似 Asia/Shanghai。",
     ),
     "stale": ("It belongs to another owner by now.", "它已归属其他执行者。"),
     "stale_version": (
@@ -470,6 +871,17 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{path} belongs to user {owner}, but qiaod runs as user {own}. Run `chown -R {own} {directory}`.",
         "{path} 属于用户 {owner}，而 qiaod 以用户 {own} 运行。请执行 `chown -R {own} {directory}`。",
     ),
+    "turn.degraded.title": ("A workflow does not answer by itself", "工作流未能正常回答"),
+    "turn.degraded": (
+        "The workflow {workflow} did not answer a question itself: {reason}.",
+        "工作流 {workflow} 未能亲自回答问题：{reason}。",
+    ),
+    "turn.no_record": (
+        "The service keeps no answer of this turn that could be rated.",
+        "服务端没有可评价的本轮回答。",
+    ),
+    "turn.not_found": ("There is no such turn.", "该轮问答不存在。"),
+    "turn.over": ("The turn is {state}: there is nothing to stop.", "该轮问答已处于 {state} 状态，无需停止。"),
     "turn.too_late": ("The question was not worth answering any more.", "问题已过有效期，不再回答。"),
     "turn.breaker_open": (
         "The workflow's service keeps failing; it is asked again in a while.",
@@ -499,9 +911,73 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The secrets here were sealed with the master key {wanted}; the one given is {given}. Give the right one.",
         "此处的密钥由主密钥 {wanted} 加密；当前提供的是 {given}。请提供正确的主密钥。",
     ),
+    "webhook.loopback": (
+        "{host} means GeWe's own machine to GeWe: it can never reach us there. Give an address that GeWe can "
+        "reach: the public name of this machine or of the proxy before it, or, for a GeWe in a container beside "
+        "us, the address of the host as the container sees it.",
+        "{host} 对 GeWe 来说是它自己的机器，不可能访问到本服务。请填写 GeWe 能访问的地址："
+        "本机或前置代理的公网域名；如果 GeWe 运行在同一台机器的容器里，请填写容器中可访问的宿主机地址。",
+    ),
+    "webhook.no_host": ("{url} names no host.", "{url} 中没有主机名。"),
+    "webhook.no_public_url": (
+        "Nobody has said where GeWe reaches this daemon: set public_url in [http], or give `url`.",
+        "尚未配置 GeWe 访问本服务的地址：请在 [http] 中设置 public_url，或在请求中提供 url。",
+    ),
+    "webhook.set": (
+        "GeWe delivers here: its test packet has come.",
+        "设置成功：已收到 GeWe 的测试请求，回调将推送到此地址。",
+    ),
+    "webhook.silent": (
+        "GeWe took the address, but nothing came to {host} within {seconds} s. Look whether {host} is this machine "
+        "or a proxy that passes /api/v1/integrations/gewe/webhook/callback/ on to it with the path unchanged, "
+        "whether a firewall, a login page or a WAF is in the way, and whether the certificate is valid. The "
+        "address before is honoured as well until another is set.",
+        "GeWe 已接受该地址，但 {seconds} 秒内没有请求到达 {host}。请检查：{host} 是否指向本机，或前置代理是否把 "
+        "/api/v1/integrations/gewe/webhook/callback/ 原样转发到本服务；防火墙、登录页或 WAF 是否拦截；"
+        "证书是否有效。在设置新的地址之前，原回调地址仍然有效。",
+    ),
+    "webhook.unreachable": (
+        "GeWe tried {host} and got no answer in time, so it kept the address it had. Look whether the name "
+        "resolves on the Internet, whether the port is open, whether the certificate is valid, and whether the "
+        "proxy passes the path on unchanged.",
+        "GeWe 访问 {host} 时没有及时得到响应，仍保留原来的回调地址。请检查：域名能否在公网解析，端口是否开放，"
+        "证书是否有效，代理是否原样转发路径。",
+    ),
+    "workflow.check_app": (
+        "FastGPT does not know this app, or the key may not use it: copy app_id from its address in FastGPT. {detail}",
+        "FastGPT 找不到该应用，或此密钥无权使用：请从 FastGPT 中该应用的地址栏复制 app_id。{detail}",
+    ),
+    "workflow.name_one": (
+        "Name the workflow: there are {count}.",
+        "请指明工作流：当前共有 {count} 个。",
+    ),
+    "workflow.check_connect": (
+        "Nobody speaks FastGPT at this address: check base_url, port and firewall. {detail}",
+        "该地址上没有 FastGPT 服务：请检查 base_url、端口和防火墙。{detail}",
+    ),
+    "workflow.check_key": (
+        "FastGPT does not accept this key: make a new one under the app's API access. {detail}",
+        "FastGPT 不接受此密钥：请在应用的“发布渠道 > API 访问”中新建密钥。{detail}",
+    ),
+    "workflow.check_published": (
+        "The app is not published, or in an old format: publish it again in FastGPT. {detail}",
+        "应用尚未发布或版本过旧：请在 FastGPT 中重新发布。{detail}",
+    ),
+    "workflow.check_resolve": (
+        "The name {detail} cannot be resolved: check base_url and this machine's DNS.",
+        "无法解析主机名 {detail}：请检查 base_url 和本机 DNS。",
+    ),
+    "workflow.check_run": (
+        "A real question was not answered: {detail}",
+        "实际提问未得到回答：{detail}",
+    ),
     "workflow.in_use": (
         "The workflow is used by {users}; change that first.",
         "工作流正被 {users} 使用，请先修改。",
+    ),
+    "workflow.no_app_id": (
+        "This needs the workflow's app_id.",
+        "此操作需要工作流的 app_id。",
     ),
     "workflow.not_found": (
         "There is no such workflow.",

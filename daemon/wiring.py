@@ -1,20 +1,31 @@
 """The parts of the daemon as the settings want them: each built of values, none started here."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 from random import Random
 
 from attrs import evolve
 
 from daemon.clock import Clock
 from daemon.domain.account import ReplyPolicy
+from daemon.domain.campaign import QuietHours, Spread
+from daemon.domain.cost import MICRO, Units
+from daemon.engine.account_moves import LOGIN_LANE
 from daemon.engine.accounts import SEND_LANE
 from daemon.engine.attempt import Lane
+from daemon.engine.batches import LANE as BATCH_LANE
+from daemon.engine.batches import dismiss as dismiss_item
+from daemon.engine.campaign_steps import LANE as CAMPAIGN_LANE
+from daemon.engine.campaign_steps import Mailing
+from daemon.engine.contacts import CONTACTS_LANE
+from daemon.engine.costs import Terms
+from daemon.engine.friends import FRIEND_LANE
 from daemon.engine.lifecycle import Handler
 from daemon.engine.outbox import dismiss as dismiss_send
 from daemon.engine.turn_steps import LANE as TURN_LANE
 from daemon.engine.turn_steps import Reply
 from daemon.engine.turn_steps import dismiss as dismiss_turn
 from daemon.engine.upkeep import Backups
+from daemon.limits.addressees import Addressees
 from daemon.limits.bucket import Bucket
 from daemon.limits.keyed import KeyedBuckets
 from daemon.limits.pace import Pace
@@ -23,11 +34,16 @@ from daemon.settings import Settings
 from daemon.store.retention import Keep
 
 MINUTE = timedelta(minutes=1)
+AT_ONCE = 3  # messages to one person or room after a silence: a long answer in its parts
+ACTS_AT_ONCE = 20  # accounts reading their address book, or accepting friends, at the same time
 SENDS_AT_ONCE = 200  # accounts sending at the same time: each has one
+CAMPAIGNS_AT_ONCE = 20  # looked at: each look is short
 UNFORESEEN = timedelta(days=1)  # for so long a job is tried that fails by a mistake of ours
+LOGINS_AT_ONCE = 20  # accounts that are logged in again at the same time
 SPARE = 5  # attempts that a lane allows beyond those its handler uses
 TRIGGERS = (50.0, 200.0)  # messages a second that one account may have answered, and its burst: PROMISES T2
 SAMPLES = (0.2, 20.0)  # unreadable bodies a second that are kept as samples, and their burst
+KEPT_FREE = 2  # seats of the pool that no batch takes
 LEASE = timedelta(minutes=20)  # of one attempt: more than the longest call a workflow may take, and its wait for a seat
 
 
@@ -40,7 +56,17 @@ def pace_of(settings: Settings, clock: Clock, random: Random) -> Pace:
         (gewe.pause_low, gewe.pause_high),
         clock,
         random,
+        addressees_of(settings, clock, random),
     )
+
+
+def addressees_of(settings: Settings, clock: Clock, random: Random) -> Addressees:
+    gewe = settings.gewe
+    people, rooms = (
+        KeyedBuckets.per_window(limit=limit, window=MINUTE, burst=min(AT_ONCE, limit // 2), clock=clock)
+        for limit in (gewe.person_per_minute, gewe.room_per_minute)
+    )
+    return Addressees(people, rooms, gewe.switch_pause, (gewe.room_pause_low, gewe.room_pause_high), clock, random)
 
 
 def buckets_of(shape: tuple[float, float], clock: Clock) -> KeyedBuckets:
@@ -51,6 +77,23 @@ def buckets_of(shape: tuple[float, float], clock: Clock) -> KeyedBuckets:
 def retry_of(settings: Settings, age: timedelta) -> Retry:
     wanted = settings.jobs
     return Retry(base=wanted.retry_base, cap=wanted.retry_cap, attempts=wanted.attempts, age=age)
+
+
+def mailing_of(settings: Settings) -> Mailing:
+    return Mailing(most_bytes=settings.gewe.text_bytes, lives=settings.gewe.send_ttl)
+
+
+def spread_of(settings: Settings) -> Spread:
+    """What a campaign gets where its maker says nothing."""
+    usual = settings.campaign
+    quiet = QuietHours(
+        begin=time.fromisoformat(usual.quiet_from), end=time.fromisoformat(usual.quiet_to), zone=usual.time_zone
+    )
+    return Spread(quiet=quiet, per_hour=usual.per_hour, gap_low=usual.gap_low, gap_high=usual.gap_high)
+
+
+def stop_words_of(settings: Settings) -> frozenset[str]:
+    return frozenset(word.strip().casefold() for word in settings.campaign.stop_words)
 
 
 def reply_of(settings: Settings) -> Reply:
@@ -69,8 +112,29 @@ def policy_of(settings: Settings) -> ReplyPolicy:
     )
 
 
-def lanes_of(settings: Settings, *, turns: Handler, outbox: Handler) -> tuple[Lane, ...]:
-    """Both handlers decide by themselves when to give up; the lanes' own policy is for what they did not foresee."""
+def terms_of(settings: Settings) -> Terms:
+    costs = settings.costs
+    first = Units(points_micro=costs.first_estimate_points * MICRO, input_tokens=costs.first_estimate_tokens)
+    return Terms(time_zone=costs.time_zone, refuse_unpriced=costs.refuse_unpriced, first=first)
+
+
+def at_once_of(settings: Settings) -> int:
+    """Items of batches under way: seats are left that only conversations take."""
+    return max(1, settings.fastgpt.in_flight - KEPT_FREE)
+
+
+def lanes_of(
+    settings: Settings,
+    *,
+    turns: Handler,
+    outbox: Handler,
+    relogin: Handler,
+    campaigns: Handler,
+    batches: Handler,
+    friends: Handler,
+    contacts: Handler,
+) -> tuple[Lane, ...]:
+    """The handlers decide by themselves when to give up; the lanes' own policy is for what they did not foresee."""
     retry = evolve(retry_of(settings, UNFORESEEN), attempts=settings.jobs.attempts + SPARE)
     asking = settings.fastgpt.in_flight + settings.fastgpt.queue  # as many as the pool takes
     return (
@@ -90,6 +154,18 @@ def lanes_of(settings: Settings, *, turns: Handler, outbox: Handler) -> tuple[La
             timeout=LEASE,
             dismiss=dismiss_send,
         ),
+        Lane(
+            name=BATCH_LANE,
+            handler=batches,
+            concurrency=at_once_of(settings),
+            retry=retry,
+            timeout=LEASE,
+            dismiss=dismiss_item,
+        ),
+        Lane(name=CAMPAIGN_LANE, handler=campaigns, concurrency=CAMPAIGNS_AT_ONCE, retry=retry, timeout=LEASE),
+        Lane(name=LOGIN_LANE, handler=relogin, concurrency=LOGINS_AT_ONCE, retry=retry, timeout=LEASE),
+        Lane(name=FRIEND_LANE, handler=friends, concurrency=ACTS_AT_ONCE, retry=retry, timeout=LEASE),
+        Lane(name=CONTACTS_LANE, handler=contacts, concurrency=ACTS_AT_ONCE, retry=retry, timeout=LEASE),
     )
 
 
@@ -102,6 +178,8 @@ def keep_of(settings: Settings) -> Keep:
         dedupe=store.keep_dedupe,
         idempotency=store.keep_idempotency,
         quarantine=store.keep_quarantine,
+        audit=store.keep_audit,
+        charges=settings.costs.keep_charges,
     )
 
 

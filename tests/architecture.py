@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 BASE = frozenset(
-    {"errors", "texts", "codec", "clock", "ids", "secret", "tasks", "log", "systemd", "vault"}
+    {"errors", "texts", "codec", "clock", "ids", "secret", "tasks", "log", "systemd", "vault", "master_key"}
     | {"settings", "settings_fields", "settings_sections", "settings_read"}
 )
 ROOMS = {  # a room, and the rooms it may look into beside the base and itself
@@ -29,6 +29,7 @@ HOMES = {  # a library, and the only places that may import it
     "uvloop": ("daemon/main.py", "daemon/cli/"),
     "click": ("daemon/cli/",),
     "rich": ("daemon/cli/",),
+    "segno": ("daemon/cli/",),
     "defusedxml": ("daemon/net/",),
     "prometheus_client": ("daemon/net/", "daemon/bridge.py"),
     "signal": ("daemon/main.py", "daemon/cli/"),
@@ -47,7 +48,7 @@ CLOCK_CALLS = {
 CHANCE_CALLS = {
     ("random", name) for name in ("random", "uniform", "randint", "choice", "shuffle", "getrandbits", "randrange")
 }
-LONGEST = {"open_bridge": 120, "assemble": 120}  # two screens: the whole daemon, without a branch
+LONGEST = {"open_bridge": 120, "assemble": 150, "app_of": 120}  # two screens: the whole daemon, without a branch
 CLOCK_HOME = "daemon/clock.py"
 MUTABLE_MAKERS = {"list", "dict", "set", "defaultdict", "OrderedDict", "deque", "Counter", "Queue", "Event", "Lock"}
 

@@ -38,6 +38,8 @@ def _reads(source: str, section: str, name: str) -> bool:
     called = [rf"(?:settings|current)\.{section}", *re.findall(rf"(\w+) = settings\.{section}\b", source)]
     if f"class {section.capitalize()}:" in source:
         called += [rf"self\.{section}", "self"]  # by a property of its own section, or of all
+    if "class Settings:" in source:
+        called.append(rf"self\.{section}")
     if "settings: Log" in source and section == "log":
         called.append("settings")
     return re.search(rf"\b(?:{'|'.join(called)})\.{name}\b", source) is not None

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.errors import QiaodError
+from daemon.master_key import VARIABLE, NoKey, find_master_key
 from daemon.secret import Redactor, Secret
-from daemon.vault import VARIABLE, Corrupt, NoKey, Vault, WrongKey, find_master_key
+from daemon.vault import Corrupt, Vault, WrongKey, derive
 
 KEY = bytes(range(32))
 OTHER = bytes(range(1, 33))
@@ -70,10 +71,10 @@ def test_an_opened_secret_is_redacted_from_then_on() -> None:
 
 
 def test_each_label_gives_its_own_key_and_each_master_key_another() -> None:
-    keys = {vault(key).derive(label) for key in (KEY, OTHER) for label in ("a", "b")}
+    keys = {derive(key, label) for key in (KEY, OTHER) for label in ("a", "b")}
     assert len(keys) == 4
     assert all(len(key) == 32 for key in keys)
-    assert vault().derive("a") == vault().derive("a")
+    assert derive(KEY, "a") == derive(KEY, "a")
 
 
 def test_the_store_knows_its_own_master_key_again() -> None:

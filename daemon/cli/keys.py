@@ -18,12 +18,13 @@ from daemon.settings import Settings
 from daemon.settings_sections import ROLES
 
 _ROUTE = "/api/v1/keys"
-_COLUMNS = ("id", "role", "name", "created_at", "expires_at", "last_used_at", "revoked_at")
+_COLUMNS = ("id", "role", "name", "accounts", "networks", "created_at", "expires_at", "last_used_at", "revoked_at")
+ANY = "any"  # lifts a limit
 
 
 @click.group()
 def keys() -> None:
-    """List, make, rotate and revoke API keys.
+    """List, make, change, rotate and revoke API keys.
 
     A key's text is shown once, on stdout and alone, so that it can go into a file or a password store:
 
@@ -41,7 +42,7 @@ def list_(config: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
-    cells = [_COLUMNS, *(tuple(str(row.get(name) or "-") for name in _COLUMNS) for row in rows)]
+    cells = [_COLUMNS, *(tuple(_cell(row.get(name)) for name in _COLUMNS) for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(_COLUMNS))]
     for row in cells:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -53,15 +54,32 @@ def list_(config: Path | None, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--role", type=click.Choice(ROLES), default="viewer", show_default=True, help="What it may do.")
 @click.option("--days", type=click.IntRange(1, 365), help="After how many days it expires. [default: never]")
+@click.option("--network", "networks", multiple=True, metavar="CIDR", help="Where it may be used; may be repeated.")
+@click.option("--account", "accounts", multiple=True, metavar="ID", help="What it may touch; may be repeated.")
 @click.option("--offline", is_flag=True, help="Write to the store itself, while no daemon runs.")
-def create(config: Path | None, as_json: bool, name: str, role: str, days: int | None, offline: bool) -> None:
+def create(
+    config: Path | None,
+    as_json: bool,
+    name: str,
+    role: str,
+    days: int | None,
+    networks: tuple[str, ...],
+    accounts: tuple[str, ...],
+    offline: bool,
+) -> None:
     """Make a key called NAME (for people: whose it is)."""
     settings = settings_of(config)
     expires = None if days is None else SystemClock().now() + timedelta(days=days)
     if offline:
-        made = asyncio.run(_create_offline(settings, name, role, days))
+        made = asyncio.run(_create_offline(settings, name, role, days, networks, accounts))
     else:
-        body = {"name": name, "role": role, "expires_at": expires and rfc3339(expires)}
+        body = {
+            "name": name,
+            "role": role,
+            "expires_at": expires and rfc3339(expires),
+            "networks": networks,
+            "accounts": accounts or None,
+        }
         made = Client.of(settings.unix_socket).call("POST", _ROUTE, body)
     _show(made, as_json)
 
@@ -70,9 +88,69 @@ def create(config: Path | None, as_json: bool, name: str, role: str, days: int |
 @config_option
 @json_option
 @click.argument("key_id")
-def rotate(config: Path | None, as_json: bool, key_id: str) -> None:
-    """Give the key KEY_ID another secret; the one before stops working at once."""
-    _show(Client.of(settings_of(config).unix_socket).call("POST", f"{_ROUTE}/{key_id}/rotate"), as_json)
+def show(config: Path | None, as_json: bool, key_id: str) -> None:
+    """What the key KEY_ID may do, where, until when, and when it was used."""
+    _tell(Client.of(settings_of(config).unix_socket).call("GET", f"{_ROUTE}/{key_id}"), as_json)
+
+
+@keys.command()
+@config_option
+@json_option
+@click.argument("key_id")
+@click.option("--name", help="For people: whose it is.")
+@click.option("--role", type=click.Choice(ROLES), help="What it may do.")
+@click.option("--days", type=click.IntRange(0, 365), help="After how many days from now it expires; 0: never.")
+@click.option("--network", "networks", multiple=True, metavar="CIDR", help="Where it may be used; `any`: anywhere.")
+@click.option("--account", "accounts", multiple=True, metavar="ID", help="What it may touch; `any`: all.")
+def change(
+    config: Path | None,
+    as_json: bool,
+    key_id: str,
+    name: str | None,
+    role: str | None,
+    days: int | None,
+    networks: tuple[str, ...],
+    accounts: tuple[str, ...],
+) -> None:
+    """Change the key KEY_ID; what is not named stays. Sessions of the console begun with it end."""
+    client = Client.of(settings_of(config).unix_socket)
+    body = {
+        field: value
+        for field, value in client.call("GET", f"{_ROUTE}/{key_id}").items()
+        if field in ("name", "role", "expires_at", "networks", "accounts")
+    }
+    given = {
+        "name": name,
+        "role": role,
+        "networks": [network for network in networks if network != ANY],
+        "accounts": [account for account in accounts if account != ANY],
+    }
+    body |= {field: value for field, value in given.items() if value}
+    if ANY in networks:
+        body["networks"] = []
+    if ANY in accounts:
+        body["accounts"] = None
+    if days is not None:
+        body["expires_at"] = rfc3339(SystemClock().now() + timedelta(days=days)) if days else None
+    _tell(client.call("PUT", f"{_ROUTE}/{key_id}", body), as_json)
+
+
+@keys.command()
+@config_option
+@json_option
+@click.argument("key_id")
+@click.option(
+    "--overlap",
+    type=click.FloatRange(0, 168),
+    default=24.0,
+    show_default=True,
+    metavar="HOURS",
+    help="For so long the secret before works as well; 0: it is void at once.",
+)
+def rotate(config: Path | None, as_json: bool, key_id: str, overlap: float) -> None:
+    """Give the key KEY_ID another secret."""
+    client = Client.of(settings_of(config).unix_socket)
+    _show(client.call("POST", f"{_ROUTE}/{key_id}/rotate", {"overlap_hours": overlap}), as_json)
 
 
 @keys.command()
@@ -99,6 +177,18 @@ def _all(client: Client) -> list[dict[str, Any]]:
         cursor = f"&cursor={page['next_cursor']}"
 
 
+def _cell(value: Any) -> str:
+    return ",".join(value) if isinstance(value, list) and value else str(value or "-")
+
+
+def _tell(key: Mapping[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(key, ensure_ascii=False))
+        return
+    for name, value in key.items():
+        click.echo(f"{name:<20} {_cell(value)}")
+
+
 def _show(made: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(made, ensure_ascii=False))
@@ -108,22 +198,36 @@ def _show(made: Mapping[str, Any], as_json: bool) -> None:
     click.echo(f"{made['id']} ({made['name']}, {made['role']}{until}). It is not shown again.", err=True)
 
 
-async def _create_offline(settings: Settings, name: str, role: str, days: int | None) -> dict[str, Any]:
+async def _create_offline(
+    settings: Settings,
+    name: str,
+    role: str,
+    days: int | None,
+    networks: tuple[str, ...],
+    accounts: tuple[str, ...],
+) -> dict[str, Any]:
     from daemon.codec import unstructure
-    from daemon.domain.access import Role
+    from daemon.domain.access import Actor, Role
     from daemon.engine.access import Access
+    from daemon.engine.secrets import unlock
+    from daemon.master_key import find_master_key, vault_of
     from daemon.secret import Redactor
-    from daemon.stages import confirm_key
     from daemon.store.database import open_database
-    from daemon.vault import Vault, find_master_key
 
     if not settings.database.exists():
         raise NotFound("cli.no_store", path=settings.database)
     clock = SystemClock()
-    vault = Vault(find_master_key(settings.master_key_file, os.environ, may_create=False).key, Redactor())
-    async with open_database(settings.database, clock, backups=settings.backups, audit_key=vault.audit_key()) as db:
-        await confirm_key(db, vault)
+    vault = vault_of(find_master_key(settings.master_key_file, os.environ, may_create=False), Redactor())
+    async with open_database(settings.database, clock, backups=settings.backups) as db:
+        roots = await unlock(db, vault)
         expires = None if days is None else clock.now() + timedelta(days=days)
-        access = Access(db, vault.pepper())
-        key, text = await access.create(name=name, role=Role(role), expires_at=expires, by=f"uid:{os.getuid()}")
+        access = Access(db, roots.pepper)
+        key, text = await access.create(
+            name=name,
+            role=Role(role),
+            expires_at=expires,
+            networks=networks,
+            accounts=frozenset(accounts) or None,
+            by=Actor(id=f"uid:{os.getuid()}", role=Role.ADMIN, source="cli"),
+        )
     return {**unstructure(key), "key": text.reveal()}

@@ -82,6 +82,15 @@ def gewe(
       curl -X POST $URL/_sim/wechat/owner  -d '{"app_id": "APPID", "to": "wxid_ann", "text": "我来回"}'
       curl -X POST $URL/_sim/wechat/sample -d '{"app_id": "APPID", "name": "E5"}'
       curl -X POST $URL/_sim/wechat/drop   -d '{"app_id": "APPID"}'
+      curl -X POST $URL/_sim/wechat/media  -d '{"app_id": "APPID", "wxid": "wxid_ann", "kind": "image"}'
+                                                     also: voice video file emoji link card location
+      curl -X POST $URL/_sim/wechat/friend-request -d '{"app_id": "APPID", "wxid": "wxid_new", "greeting": "我是卡尔"}'
+      curl -X POST $URL/_sim/wechat/accept -d '{"app_id": "APPID", "wxid": "wxid_new"}'   says yes to being added
+      curl -X POST $URL/_sim/wechat/post   -d '{"app_id": "APPID", "wxid": "wxid_ann", "text": "开业", "pictures": 2}'
+      curl -X POST $URL/_sim/wechat/react  -d '{"app_id": "APPID", "wxid": "wxid_ann", "sns_id": ID, "text": "恭喜"}'
+      curl -X POST $URL/_sim/wechat/room   -d '{"app_id": "APPID", "room": "1@chatroom", "what": "joins",
+                                                "wxid": "wxid_bo"}'   also: leaves renamed invites removed
+      curl -X PUT $URL/_sim/media/knobs -d '{"gone": true}'          also: empty, fetch_fails, download_s, fetch_s
       curl "$URL/_sim/wechat/received?to=wxid_ann&number=1&timeout=10"
       curl -X POST $URL/_sim/accounts -d '{"app_id": "APPID", "action": "scan"}'     scan, confirm, cancel
       curl -X POST $URL/_sim/accounts -d '{"app_id": "APPID", "false_online": true}' also: silent, needs_code
@@ -133,6 +142,7 @@ def fastgpt(
       curl -X POST $URL/_sim/script -d '{"script": {"answer": "好的", "delay_s": 0.5}}'
       curl -X POST $URL/_sim/script -d '{"app_id": "…", "times": 1, "script": {"mishap": "error-mid-stream"}}'
                                                      mishaps: node-failure error-before error-mid-stream no-done cut
+      curl -X POST $URL/_sim/script -d '{"script": {"judging": {"labels": {"complaint": ["投诉"]}}}}'
     """
     bound: dict[str, str | None] = {**keys} or {DEMO_KEY: DEMO_APP.id}
     setup = FastGptSetup(

@@ -5,8 +5,11 @@ from enum import StrEnum
 
 from attrs import field, frozen
 
+from daemon.domain.media import MediaKind
 from daemon.domain.message import AccountId, AppId, Wxid
 from daemon.secret import Secret
+
+NEW_DEVICE = "new:"  # begins the app id of an account that GeWe has given no device yet; our id follows
 
 
 class Product(StrEnum):
@@ -43,6 +46,32 @@ class RoomPolicy:
     block: tuple[Wxid, ...] = ()  # rooms or members
 
 
+class AcceptFriends(StrEnum):
+    NOBODY = "nobody"  # each request waits for a person
+    EVERYBODY = "everybody"
+    KEYWORDS = "keywords"  # whose words have one of ours
+
+
+@frozen(kw_only=True)
+class FriendPolicy:
+    """Which friend requests are accepted without a person, and what the new friend is told."""
+
+    accept: AcceptFriends = AcceptFriends.NOBODY
+    keywords: tuple[str, ...] = ()  # any of these in what they wrote, case ignored
+    per_day: int = 50
+    greeting: str = ""  # sent to them once they are a friend; "": nothing
+    remark: str = ""  # given to them, with {nickname} and {date} filled in; "": none
+
+
+@frozen(kw_only=True)
+class MediaPolicy:
+    """Which media that people send are fetched without being asked for. Any other can be fetched through the API."""
+
+    fetch: tuple[MediaKind, ...] = (MediaKind.IMAGE, MediaKind.VOICE, MediaKind.FILE)
+    rooms: bool = False  # those sent in rooms too: many, and all fetches of an account share one safe pace
+    read: bool = True  # the workflow is given the pictures and files
+
+
 @frozen(kw_only=True)
 class ReplyPolicy:
     """How an account answers. Spans are seconds in the API, timedelta here."""
@@ -58,6 +87,9 @@ class ReplyPolicy:
     stale_after: timedelta = timedelta(minutes=5)  # older messages are history: kept, not answered
     on_failure: OnFailure = OnFailure.SILENCE
     failure_text: str = ""
+    read_media: bool = True  # pictures, files and voice are given to the workflow too
+    friends: FriendPolicy = field(factory=FriendPolicy)
+    media: MediaPolicy = field(factory=MediaPolicy)
 
 
 @frozen(kw_only=True)
@@ -76,10 +108,16 @@ class Account:
     created_at: datetime
     updated_at: datetime
     version: int  # raised by each change an operator makes; the ETag
+    relogin: bool = True  # we log it in again by ourselves where GeWe lets us
+    online_since: datetime | None = None  # of its first login: WeChat is stricter with one that is new
+
+    @property
+    def has_device(self) -> bool:
+        return not self.app_id.startswith(NEW_DEVICE)
 
     @property
     def may_send(self) -> bool:
-        return self.state not in {AccountState.SUSPENDED, AccountState.LOGGED_OUT}
+        return self.has_device and self.state not in {AccountState.SUSPENDED, AccountState.LOGGED_OUT}
 
 
 class Signal(StrEnum):

@@ -1,6 +1,6 @@
 """How a WeChat account is logged in at GeWe: a QR code that its owner scans, and how far they have got."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from attrs import frozen
@@ -16,6 +16,22 @@ class LoginCode:
     uuid: str  # names this login; checking wants it
     content: str  # what the QR code says: http://weixin.qq.com/x/<uuid>; empty for a push to the phone
     image: str = ""  # data URI of the picture, where GeWe gives one
+
+
+class LoginMethod(StrEnum):
+    QR = "qr"
+    PUSH = "push"  # a tap on the phone; not possible after a logout there, or in the first days
+
+
+@frozen(kw_only=True)
+class PendingLogin:
+    """A login that waits for somebody."""
+
+    method: LoginMethod
+    uuid: str
+    began_by: str  # the actor's id
+    began_at: datetime
+    expires_at: datetime
 
 
 class LoginStep(StrEnum):

@@ -4,8 +4,9 @@ Media go by URL: GeWe fetches them itself, so the address must be reachable from
 `/message/forward*` of GeWe.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from attrs import frozen
 
@@ -110,3 +111,20 @@ class Forward:
 
 
 Parcel = Text | Image | File | Voice | Video | Link | Card | Emoji | App | MiniProgram | QuoteReply | Forward
+
+KINDS: Mapping[str, type[Parcel]] = {kind.kind: kind for kind in get_args(Parcel)}
+
+
+def shown(parcel: Parcel) -> str:
+    """What a person reads of it in a list: its text, title or name; "" where it has none."""
+    match parcel:
+        case Text(text=text) | QuoteReply(text=text):
+            return text
+        case File(name=name):
+            return name
+        case Link(title=title) | MiniProgram(title=title):
+            return title
+        case Card(nickname=nickname):
+            return nickname
+        case _:
+            return ""

@@ -16,6 +16,20 @@ class TurnState(StrEnum):
     FAILED = "failed"  # `error` is the code: every workflow failed, or it became too late
 
 
+class Degraded(StrEnum):
+    """How a turn ended whose first workflow did not answer it."""
+
+    NO = ""
+    FALLBACK = "fallback"  # another workflow answered
+    SENTENCE = "sentence"  # the account's sentence for it
+    SILENCE = "silence"
+
+
+class Feedback(StrEnum):
+    GOOD = "good"
+    BAD = "bad"
+
+
 @frozen(kw_only=True)
 class Turn:
     id: str
@@ -34,3 +48,7 @@ class Turn:
     request_id: str | None
     created_at: datetime
     ended_at: datetime | None
+    degraded: Degraded = Degraded.NO
+    chat: str | None = None  # the service's chat of the last attempt
+    record: str | None = None  # the answer's name in it
+    feedback: Feedback | None = None

@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import field, frozen, resolve_types
 
+from daemon.domain.pause import Pause
 from daemon.secret import Secret
 
 
@@ -46,10 +47,25 @@ class Role(StrEnum):
     ASSISTANT = "assistant"
 
 
+class AttachmentKind(StrEnum):
+    IMAGE = "image"
+    FILE = "file"
+
+
+@frozen(kw_only=True)
+class Attachment:
+    """A picture or a file that goes with what is said. `url`: one the service can fetch, or a data: URL."""
+
+    kind: AttachmentKind
+    url: str
+    name: str = ""
+
+
 @frozen(kw_only=True)
 class Said:
     role: Role
     text: str
+    attachments: tuple[Attachment, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -57,11 +73,12 @@ class Question:
     """What a workflow is asked. `turn_id` names the call, so that a lost answer can be looked up."""
 
     turn_id: str
-    conversation: str  # stable and opaque: keeps one chat's context together on the other side
+    conversation: str  # opaque: the chat on the other side, with what it remembers; a new one knows nothing
     user: str  # the end user, as the service should know them
     messages: tuple[Said, ...]  # oldest first; the last is what is asked
     variables: dict[str, Any] = field(factory=dict)
     request_id: str | None = None
+    resumes: str | None = None  # the record of the paused answer that the last message answers
 
 
 @frozen(kw_only=True)
@@ -105,3 +122,5 @@ class Answer:
     seconds: float = 0.0  # the service's own figure where it gives one
     recovered: bool = False  # looked up afterwards: the connection was lost
     variables: dict[str, Any] = field(factory=dict)
+    pause: Pause | None = None  # what it asks before it goes on; `text` has the question too
+    record: str = ""  # what the service calls this answer in its chat

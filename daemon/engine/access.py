@@ -4,14 +4,17 @@ import hmac
 import re
 import zlib
 from base64 import urlsafe_b64encode
+from collections import OrderedDict
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from random import Random, SystemRandom
 
 import structlog
 from attrs import define, evolve, field, frozen
 
-from daemon.domain.access import Key, Role
-from daemon.errors import Conflict, Invalid, NotFound, StoreUnavailable, Unauthenticated
+from daemon.domain.access import SYSTEM, Actor, Key, Role, place_of, within
+from daemon.engine.key_units import Terms, add, change, existing, renew, revoke, standing
+from daemon.errors import Forbidden, StoreUnavailable, Unauthenticated
 from daemon.secret import Secret
 from daemon.store import keys
 from daemon.store.database import Database
@@ -20,7 +23,7 @@ from daemon.store.tx import Tx
 log = structlog.get_logger()
 
 TOUCH_EVERY = timedelta(minutes=1)  # `last_used_at` is for people: a write for each request would buy them nothing
-LONGEST_LIFE = timedelta(days=365)
+MOST_KNOWN = 10_000  # pairs of key and place that are known to be good
 
 _ID_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # none that people confuse
 _CRC_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -54,15 +57,6 @@ def read_key(text: str) -> KeyText | None:
     return KeyText(match[1], match[2])
 
 
-def standing(key: Key, now: datetime) -> str | None:
-    """Why it may not be used; None: it may."""
-    if key.revoked_at is not None:
-        return "auth.revoked"
-    if key.expires_at is not None and key.expires_at <= now:
-        return "auth.expired"
-    return None
-
-
 def _crc(text: str) -> str:
     number, letters = zlib.crc32(text.encode()), ""
     for _ in range(6):  # 62^6 is more than 2^32
@@ -78,40 +72,69 @@ class Access:
     db: Database
     pepper: Secret  # derived from the master key: a stolen database alone proves no guess
     random: Random = field(factory=SystemRandom)
+    _known: OrderedDict[tuple[str, str], None] = field(factory=OrderedDict, init=False)  # key and place
 
-    async def authenticate(self, text: str) -> Key:
-        """The key whose text this is, or Unauthenticated. Unknown ids take as long as wrong secrets."""
+    async def authenticate(self, text: str, *, address: str) -> Key:
+        """The key whose text this is; Unauthenticated, or Forbidden where it is not to be used from this address.
+
+        Unknown ids take as long as wrong secrets.
+        """
         told = read_key(text)
         if told is None:
             raise Unauthenticated("auth.malformed")
         found = await self.db.read(keys.find, told.id)
-        stored = found[1] if found else _NOBODY
-        if not hmac.compare_digest(self._digest(told.secret), stored) or found is None:
+        if not self._proves(told, found) or found is None:
             raise Unauthenticated("auth.unknown")
-        return await self._used(found[0])
+        return await self.used(found.key, address)
 
-    async def create(self, *, name: str, role: Role, expires_at: datetime | None, by: str) -> tuple[Key, Secret]:
-        """The key and its text, which nobody will see again."""
+    async def used(self, key: Key, address: str) -> Key:
+        """The key, where it may be used now and from there. When and where that was is noted."""
         now = self.db.clock.now()
-        if expires_at is not None and not now < expires_at <= now + LONGEST_LIFE:
-            raise Invalid("key.bad_expiry", days=LONGEST_LIFE.days)
+        problem = standing(key, now)
+        if problem:
+            raise Unauthenticated(problem)
+        if key.networks and not within(address, key.networks):
+            raise Forbidden("auth.network", key=key.id)
+        place = place_of(address)
+        news = self._learn(key.id, place)
+        if news or key.last_used_at is None or now - key.last_used_at >= TOUCH_EVERY:
+            try:
+                await self.db.write(keys.touch, key.id, place)
+            except StoreUnavailable as error:  # a full disk must not lock the operators out
+                log.warning("key.touch_failed", key=key.id, error=error.code)
+        return key
+
+    async def trusted(self, key_id: str, address: str) -> bool:
+        """Whether the key was used well there, or is bound to networks that this address is in."""
+        if (key_id, place_of(address)) in self._known:
+            return True
+        found = await self.db.read(keys.find, key_id)
+        return found is not None and within(address, found.key.networks)
+
+    def restore(self, places: Iterable[tuple[str, str]]) -> None:
+        """Take up what earlier processes knew: keys and the places they were used well at, the latest first."""
+        for key_id, place in reversed(list(places)):
+            self._learn(key_id, place)
+
+    async def create(
+        self,
+        *,
+        name: str,
+        role: Role,
+        expires_at: datetime | None,
+        by: Actor,
+        networks: tuple[str, ...] = (),
+        accounts: frozenset[str] | None = None,
+    ) -> tuple[Key, Secret]:
+        """The key and its text, which nobody will see again."""
+        terms = Terms(name=name, role=role, expires_at=expires_at, networks=networks, accounts=accounts)
         text = self._new_text()
-        key = Key(
-            id=text.id,
-            name=name,
-            role=role,
-            created_at=now,
-            expires_at=expires_at,
-            revoked_at=None,
-            last_used_at=None,
-        )
-        await self.db.write(keys.add, key, self._digest(text.secret), by=by)
-        log.info("key.created", key=key.id, role=role, by=by)
+        key = await self.db.write(add, text.id, terms, self.digest(text.secret), by=by)
+        log.info("key.created", key=key.id, role=role, by=by.id)
         return key, text.written()
 
     async def get(self, key_id: str) -> Key:
-        found = await self.db.read(keys.find, key_id)
-        return _existing(found)[0]
+        return existing(await self.db.read(keys.find, key_id)).key
 
     async def page(self, *, role: Role | None, before: tuple[int, str] | None, limit: int) -> tuple[list[Key], int]:
         """One more than `limit` where there are more, and how many there are in all."""
@@ -121,61 +144,54 @@ class Access:
 
         return await self.db.read(both)
 
-    async def revoke(self, key_id: str, *, by: str) -> None:
-        await self.db.write(_revoke, key_id)
-        log.info("key.revoked", key=key_id, by=by)
+    async def change(self, key_id: str, terms: Terms, *, version: int | None, by: Actor) -> Key:
+        """What it may do, where, and until when. Its sessions end."""
+        key = await self.db.write(change, key_id, terms, version=version, by=by)
+        log.info("key.changed", key=key_id, role=key.role, by=by.id)
+        return key
 
-    async def rotate(self, key_id: str, *, by: str) -> tuple[Key, Secret]:
-        """The same key with another secret: the one before is void at once."""
+    async def revoke(self, key_id: str, *, by: Actor) -> None:
+        await self.db.write(revoke, key_id, by=by)
+        log.info("key.revoked", key=key_id, by=by.id)
+
+    async def rotate(self, key_id: str, *, overlap: timedelta, by: Actor) -> tuple[Key, Secret]:
+        """The same key with another secret. The one before works on for `overlap`; with none, it is void at once."""
         text = evolve(self._new_text(), id=key_id)
-        key = await self.db.write(_rotate, key_id, self._digest(text.secret))
-        log.info("key.rotated", key=key_id, by=by)
+        key = await self.db.write(renew, key_id, self.digest(text.secret), overlap=overlap, by=by)
+        log.info("key.rotated", key=key_id, by=by.id)
         return key, text.written()
 
-    def _digest(self, secret: str) -> bytes:
+    def digest(self, secret: str) -> bytes:
         return hmac.digest(self.pepper.reveal().encode(), secret.encode(), "sha256")
+
+    def new_secret(self) -> str:
+        """256 bits, as 43 letters."""
+        return urlsafe_b64encode(self.random.randbytes(32)).rstrip(b"=").decode()
 
     def _new_text(self) -> KeyText:
         identifier = "".join(self.random.choice(_ID_LETTERS) for _ in range(10))
-        return KeyText(identifier, urlsafe_b64encode(self.random.randbytes(32)).rstrip(b"=").decode())
+        return KeyText(identifier, self.new_secret())
 
-    async def _used(self, key: Key) -> Key:
-        now = self.db.clock.now()
-        problem = standing(key, now)
-        if problem:
-            raise Unauthenticated(problem)
-        if key.last_used_at is None or now - key.last_used_at >= TOUCH_EVERY:
-            try:
-                await self.db.write(keys.touch, key.id)
-            except StoreUnavailable as error:  # a full disk must not lock the operators out
-                log.warning("key.touch_failed", key=key.id, error=error.code)
-        return key
+    def _proves(self, told: KeyText, found: keys.Found | None) -> bool:
+        """Two comparisons each time, whatever there is to compare with."""
+        digest, now = self.digest(told.secret), self.db.clock.now()
+        old = found.old_hash if found and found.key.old_until is not None and found.key.old_until > now else None
+        current = hmac.compare_digest(digest, found.hash if found else _NOBODY)
+        return hmac.compare_digest(digest, old or _NOBODY) or current
+
+    def _learn(self, key_id: str, place: str) -> bool:
+        """Whether that is news."""
+        news = (key_id, place) not in self._known
+        self._known[key_id, place] = None
+        self._known.move_to_end((key_id, place))
+        if len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
+        return news
 
 
 async def ensure_first_key(access: Access) -> Secret | None:
     """A new installation's first admin key, to be shown once; None where there ever was one."""
     if await access.db.read(keys.count, role=Role.ADMIN):
         return None
-    _, text = await access.create(name="first", role=Role.ADMIN, expires_at=None, by="system")
+    _, text = await access.create(name="first", role=Role.ADMIN, expires_at=None, by=SYSTEM)
     return text
-
-
-def _existing(found: tuple[Key, bytes] | None) -> tuple[Key, bytes]:
-    if found is None:
-        raise NotFound("key.not_found")
-    return found
-
-
-def _revoke(tx: Tx, key_id: str) -> None:
-    key, _ = _existing(keys.find(tx, key_id))
-    if key.role is Role.ADMIN and standing(key, tx.now) is None and keys.admins(tx) == 1:
-        raise Conflict("key.last_admin")
-    keys.revoke(tx, key_id)
-
-
-def _rotate(tx: Tx, key_id: str, digest: bytes) -> Key:
-    key, _ = _existing(keys.find(tx, key_id))
-    if standing(key, tx.now) is not None:
-        raise Conflict("key.void")
-    keys.renew(tx, key_id, digest)
-    return key

@@ -1,43 +1,31 @@
 """The WeChat accounts we hold: all of them in memory, each change in the store first."""
 
 import asyncio
-import hashlib
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
-from daemon.domain.account import Account, AccountState, Product, ReplyPolicy
+from daemon.domain.access import Actor
+from daemon.domain.account import Account, AccountState, ReplyPolicy
 from daemon.domain.message import AccountId, AppId, Wxid
-from daemon.errors import Conflict, Invalid, NotFound, PreconditionFailed, Problem
-from daemon.secret import Secret
-from daemon.store import accounts, due, workflows
+from daemon.engine import account_units as units
+from daemon.engine.account_moves import SEND_LANE
+from daemon.engine.account_states import TRAFFIC, Event, Standing, moved
+from daemon.engine.account_units import AccountDraft, digest
+from daemon.errors import NotFound
+from daemon.store import accounts
 from daemon.store.accounts import CallbackKey
 from daemon.store.database import Database
 from daemon.store.tx import Tx
 from daemon.vault import Vault
 
+__all__ = ["SEND_LANE", "AccountDraft", "Accounts", "digest"]
+
 log = structlog.get_logger()
 
-SEND_LANE = "send"
 KEY_BYTES = 32  # of a callback's secret: PROMISES of a 256-bit path
-OVERLAP = timedelta(hours=24)  # how long a replaced callback key is still honoured
-
-
-@frozen(kw_only=True)
-class AccountDraft:
-    """What an operator says of an account."""
-
-    app_id: AppId
-    wxid: Wxid | None
-    name: str
-    product: Product
-    base_url: str
-    token: Secret
-    workflow_id: str | None
-    policy: ReplyPolicy
-    suspended: bool = False
 
 
 @define
@@ -46,7 +34,8 @@ class Accounts:
     vault: Vault
     default_policy: ReplyPolicy  # what an account gets where its operator says nothing
     _loading: asyncio.Lock = field(factory=asyncio.Lock, init=False)
-    _noting: set[tuple[AccountId, AccountState]] = field(factory=set, init=False)
+    _noting: set[tuple[AccountId, Event]] = field(factory=set, init=False)
+    _alive: dict[AccountId, datetime] = field(factory=dict, init=False)  # when a sign of life was last seen
     _accounts: dict[AccountId, Account] = field(factory=dict, init=False)
     _by_app: dict[AppId, Account] = field(factory=dict, init=False)
     _groups: dict[AccountId, str] = field(factory=dict, init=False)
@@ -60,6 +49,8 @@ class Accounts:
             self._by_app = {account.app_id: account for account, _ in held}
             self._groups = {account.id: group for account, group in held}
             self._keys = {key.hash: key for key in keys}
+            now = self.db.clock.now()
+            self._alive = {account.id: self._alive.get(account.id, now) for account, _ in held}
 
     def all(self) -> list[Account]:
         """Newest first."""
@@ -78,12 +69,20 @@ class Accounts:
             return None
         return found.group
 
-    def called_back(self, group: str, app_id: AppId) -> Account | None:
-        """The account of this device, if it belongs to the group."""
+    def called_back(self, group: str | None, app_id: AppId) -> Account | None:
+        """The account of this device, if it belongs to the group; None stands for any."""
         account = self._by_app.get(app_id)
-        return account if account is not None and self._groups[account.id] == group else None
+        return account if account is not None and group in {None, self._groups[account.id]} else None
 
-    async def add(self, draft: AccountDraft) -> tuple[Account, str | None]:
+    def group_of(self, account: Account) -> str:
+        """Which accounts share its callback: those of one GeWe token."""
+        return self._groups[account.id]
+
+    def silent_since(self, account: Account) -> datetime:
+        """When it last showed a sign of life; after a start, that of the start."""
+        return self._alive.get(account.id, account.created_at)
+
+    async def add(self, draft: AccountDraft, *, by: Actor) -> tuple[Account, str | None]:
         """The account, and its callback's secret: shown now and never again.
 
         None where an account with the same GeWe token has one already: GeWe knows one callback a token.
@@ -91,55 +90,66 @@ class Accounts:
         sibling = next((a for a in self._accounts.values() if _same_gateway(a, draft)), None)
         group = self._groups[sibling.id] if sibling else None
         key = None if group else secrets.token_urlsafe(KEY_BYTES)
-        account = await self.db.write(_add, self.vault, draft, group=group, key=key)
+        account = await self.db.write(units.add, self.vault, draft, group=group, key=key, by=by)
         await self.load()
         log.info("account.added", account=account.id, app_id=account.app_id)
         return account, key
 
-    async def change(self, account_id: str, draft: AccountDraft, *, version: int | None) -> Account:
+    async def change(self, account_id: str, draft: AccountDraft, *, version: int | None, by: Actor) -> Account:
         account = self.get(account_id)
-        changed = await self.db.write(_change, self.vault, account, draft, version=version)
+        changed = await self.db.write(units.change, self.vault, account, draft, version=version, by=by)
         await self.load()
         log.info("account.changed", account=account.id, state=changed.state)
         return changed
 
-    async def remove(self, account_id: str, *, version: int | None) -> None:
+    async def remove(self, account_id: str, *, version: int | None, by: Actor) -> None:
         account = self.get(account_id)
-        _check_version(account, version)
-        await self.db.write(_remove, account.id)
+        await self.db.write(units.remove, account, version=version, by=by)
         await self.load()
         log.info("account.removed", account=account.id)
 
-    async def rotate_callback_key(self, account_id: str) -> str:
+    async def rotate_callback_key(self, account_id: str, *, by: Actor) -> str:
         """A new secret for the callback of the account's group; the old one is honoured for another day."""
-        group, key = self._groups[self.get(account_id).id], secrets.token_urlsafe(KEY_BYTES)
-        await self.db.write(accounts.add_callback_key, group, digest(key), retire_at=self.db.clock.now() + OVERLAP)
+        account, key = self.get(account_id), secrets.token_urlsafe(KEY_BYTES)
+        await self.db.write(units.rotate, account, self._groups[account.id], digest(key), by=by)
         await self.load()
         log.info("account.callback_key_rotated", account=account_id)
         return key
 
-    async def observe(self, account: Account, state: AccountState, reason: str | None = None) -> None:
+    async def observe(self, account: Account, event: Event, detail: str | None = None) -> None:
         """What was seen of the account outweighs what we thought. Costs nothing where nothing changes."""
         known = self._accounts.get(account.id)
-        if known is None or known.state in {state, AccountState.SUSPENDED} or (account.id, state) in self._noting:
+        if known is None:
             return
-        self._noting.add((account.id, state))  # many messages at once say the same
+        if event in TRAFFIC:
+            self._alive[account.id] = self.db.clock.now()
+        standing = Standing(known.state, known.state_reason)
+        if moved(standing, event, detail) == standing or (account.id, event) in self._noting:
+            return
+        self._noting.add((account.id, event))  # many messages at once say the same
         try:
-            seen_at = await self.db.write(_observe, account.id, state, reason)
+            move, seen_at = await self.db.write(units.observe, account.id, event, detail)
         finally:
-            self._noting.discard((account.id, state))
-        if seen_at is not None:
-            self._see(account.id, state, reason, seen_at)
-        log.info("account.moved", account=account.id, before=known.state, state=state, reason=reason)
+            self._noting.discard((account.id, event))
+        if move.after is not None:
+            self._see(account.id, move.after, seen_at)
+            log.info("account.moved", account=account.id, before=known.state, state=move.after.state, reason=detail)
 
-    def _see(self, account_id: AccountId, state: AccountState, reason: str | None, seen_at: datetime) -> None:
+    def _see(self, account_id: AccountId, standing: Standing, seen_at: datetime) -> None:
         """As stored, without reading all accounts anew: when many come online at once, each is seen by itself.
 
         Whoever changes an account reads it after that; a suspension that was read meanwhile came later and stands.
         """
         known = self._accounts.get(account_id)
         if known is not None and known.state is not AccountState.SUSPENDED:
-            seen = evolve(known, state=state, state_reason=reason, updated_at=seen_at)
+            online_since = known.online_since or (seen_at if standing.state is AccountState.ONLINE else None)
+            seen = evolve(
+                known,
+                state=standing.state,
+                state_reason=standing.reason,
+                updated_at=seen_at,
+                online_since=online_since,
+            )
             self._accounts[account_id] = self._by_app[seen.app_id] = seen
 
     async def identify(self, account: Account, wxid: Wxid) -> None:
@@ -148,95 +158,9 @@ class Accounts:
             await self.load()
 
 
-def digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
-
-
 def _same_gateway(account: Account, draft: AccountDraft) -> bool:
     return account.base_url == draft.base_url and account.token == draft.token
 
 
-def _check_version(account: Account, version: int | None) -> None:
-    if version is not None and version != account.version:
-        raise PreconditionFailed("stale_version", found=account.version)
-
-
 def _everything(tx: Tx, vault: Vault) -> tuple[list[tuple[Account, str]], list[CallbackKey]]:
     return accounts.everything(tx, vault), accounts.callback_keys(tx)
-
-
-def _check(tx: Tx, vault: Vault, draft: AccountDraft, *, account_id: str | None) -> None:
-    taken = tx.value("SELECT id FROM accounts WHERE app_id = $1", draft.app_id)
-    if taken is not None and taken != account_id:
-        raise Conflict("account.app_id_taken", app_id=draft.app_id)
-    if draft.workflow_id is not None and workflows.get(tx, vault, draft.workflow_id) is None:
-        raise Invalid(problems=[Problem("workflow_id", "no such workflow")])
-
-
-def _add(tx: Tx, vault: Vault, draft: AccountDraft, *, group: str | None, key: str | None) -> Account:
-    _check(tx, vault, draft, account_id=None)
-    account = Account(
-        id=AccountId(tx.new_id()),
-        app_id=draft.app_id,
-        wxid=draft.wxid,
-        name=draft.name,
-        product=draft.product,
-        base_url=draft.base_url,
-        token=draft.token,
-        state=AccountState.SUSPENDED if draft.suspended else AccountState.NEW,
-        state_reason=None,
-        workflow_id=draft.workflow_id,
-        policy=draft.policy,
-        created_at=tx.now,
-        updated_at=tx.now,
-        version=1,
-    )
-    accounts.add(tx, vault, account, group=group or account.id)
-    if key is not None:
-        accounts.add_callback_key(tx, account.id, digest(key))
-    return account
-
-
-def _change(tx: Tx, vault: Vault, account: Account, draft: AccountDraft, *, version: int | None) -> Account:
-    _check_version(account, version)
-    _check(tx, vault, draft, account_id=account.id)
-    before = AccountState(tx.value("SELECT state FROM accounts WHERE id = $1", account.id))
-    state = _suspended(before, draft.suspended)
-    changed = evolve(
-        account,
-        app_id=draft.app_id,
-        wxid=draft.wxid,
-        name=draft.name,
-        product=draft.product,
-        base_url=draft.base_url,
-        token=draft.token,
-        state=state,
-        state_reason=account.state_reason if state is before else None,
-        workflow_id=draft.workflow_id,
-        policy=draft.policy,
-    )
-    changed = accounts.renewed(changed, tx)
-    accounts.save(tx, vault, changed)
-    due.hasten(tx, lane=SEND_LANE, key=account.id)
-    return changed
-
-
-def _suspended(state: AccountState, suspended: bool) -> AccountState:
-    if suspended:
-        return AccountState.SUSPENDED
-    return AccountState.NEW if state is AccountState.SUSPENDED else state  # new until it is heard of
-
-
-def _remove(tx: Tx, account_id: AccountId) -> None:
-    if tx.value("SELECT 1 FROM conversations WHERE account_id = $1 LIMIT 1", account_id):
-        raise Conflict("account.has_conversations")
-    accounts.remove(tx, account_id)
-
-
-def _observe(tx: Tx, account_id: AccountId, state: AccountState, reason: str | None) -> datetime | None:
-    """When it was seen; None where its operator had suspended it."""
-    if not accounts.observe(tx, account_id, state, reason):
-        return None
-    if state is AccountState.ONLINE:
-        due.hasten(tx, lane=SEND_LANE, key=account_id)
-    return tx.now

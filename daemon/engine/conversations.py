@@ -1,22 +1,35 @@
 """Who answers in a conversation: the assistant, a person, or nobody. The decision is pure; carrying it out is not."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import structlog
 from attrs import define, frozen
 
+from daemon.clock import rfc3339
+from daemon.domain.access import Actor
 from daemon.domain.account import Account, AccountState
 from daemon.domain.conversation import Conversation, Kept, Line
 from daemon.domain.message import ConversationId, Message, Origin
 from daemon.domain.turn import Turn
 from daemon.errors import NotFound, PreconditionFailed
-from daemon.store import conversations, turns
+from daemon.store import audit, conversations, turns
 from daemon.store.database import Database
 from daemon.store.tx import Tx
 
 log = structlog.get_logger()
 
-READABLE = frozenset({"text", "quote"})  # kinds the assistant is given; the others are kept and shown
+READABLE = frozenset({"text", "quote"})  # kinds that are their text; of the others see `reads`
+
+
+def fetches(policy: MediaPolicy, message: Message) -> bool:
+    """Whether what the message brings is fetched without being asked for."""
+    return message.content.kind in policy.fetch and (policy.rooms or not message.in_room)
+
+
+def reads(policy: MediaPolicy, message: Message) -> bool:
+    """Whether it is something the workflow is given."""
+    return policy.read and message.content.kind in READ and fetches(policy, message)
 
 
 def why_kept(account: Account, conversation: Conversation, message: Message, *, now: datetime) -> Kept | None:
@@ -27,7 +40,7 @@ def why_kept(account: Account, conversation: Conversation, message: Message, *, 
         return Kept.HISTORICAL
     if message.origin is Origin.SELF:
         return Kept.SELF
-    if message.content.kind not in READABLE or not message.text.strip():
+    if not (message.content.kind in READABLE or reads(account.policy.media, message)) or not message.text.strip():
         return Kept.NOT_TEXT
     return _why_not_ours(account, message) or why_silent(account, conversation, now=now)
 
@@ -85,9 +98,18 @@ class Conversations:
         return await self.db.read(_known, conversation_id, None)
 
     async def page(
-        self, *, account_id: str | None, held: bool | None, before: tuple[datetime, str] | None, limit: int
+        self,
+        *,
+        account_id: str | None,
+        account_ids: Collection[str] | None,
+        held: bool | None,
+        before: tuple[datetime, str] | None,
+        limit: int,
     ) -> tuple[list[Conversation], int]:
-        return await self.db.read(_page, account_id=account_id, held=held, before=before, limit=limit)
+        """`account_ids`: only those of these accounts; None: of all."""
+        return await self.db.read(
+            _page, account_id=account_id, account_ids=account_ids, held=held, before=before, limit=limit
+        )
 
     async def lines(self, conversation_id: str, *, before: str | None, limit: int) -> tuple[list[Line], int]:
         return await self.db.read(_lines, conversation_id, before=before, limit=limit)
@@ -95,19 +117,19 @@ class Conversations:
     async def turns(self, conversation_id: str, *, before: str | None, limit: int) -> tuple[list[Turn], int]:
         return await self.db.read(_turns, conversation_id, before=before, limit=limit)
 
-    async def take_over(self, conversation_id: str, *, lasting: timedelta, by: str) -> Conversation:
+    async def take_over(self, conversation_id: str, *, lasting: timedelta, by: Actor) -> Conversation:
         """A person answers from now on; the assistant keeps quiet until the time is over or it is handed back."""
         held = await self.db.write(_take_over, conversation_id, lasting=lasting, by=by)
-        log.info("conversation.taken_over", conversation=conversation_id, by=by, until=held.held_until)
+        log.info("conversation.taken_over", conversation=conversation_id, by=by.id, until=held.held_until)
         return held
 
-    async def release(self, conversation_id: str) -> Conversation:
-        released = await self.db.write(_release, conversation_id)
-        log.info("conversation.released", conversation=conversation_id)
+    async def release(self, conversation_id: str, *, by: Actor) -> Conversation:
+        released = await self.db.write(_release, conversation_id, by=by)
+        log.info("conversation.released", conversation=conversation_id, by=by.id)
         return released
 
-    async def change(self, conversation_id: str, change: Answering, *, version: int | None) -> Conversation:
-        changed = await self.db.write(_change, conversation_id, change, version=version)
+    async def change(self, conversation_id: str, change: Answering, *, version: int | None, by: Actor) -> Conversation:
+        changed = await self.db.write(_change, conversation_id, change, version=version, by=by)
         log.info("conversation.changed", conversation=conversation_id, muted=changed.muted)
         return changed
 
@@ -122,10 +144,18 @@ def _known(tx: Tx, conversation_id: str, version: int | None) -> Conversation:
 
 
 def _page(
-    tx: Tx, *, account_id: str | None, held: bool | None, before: tuple[datetime, str] | None, limit: int
+    tx: Tx,
+    *,
+    account_id: str | None,
+    account_ids: Collection[str] | None,
+    held: bool | None,
+    before: tuple[datetime, str] | None,
+    limit: int,
 ) -> tuple[list[Conversation], int]:
-    found = conversations.page(tx, account_id=account_id, held=held, before=before, limit=limit)
-    return found, conversations.count(tx, account_id=account_id, held=held)
+    found = conversations.page(
+        tx, account_id=account_id, account_ids=account_ids, held=held, before=before, limit=limit
+    )
+    return found, conversations.count(tx, account_id=account_id, account_ids=account_ids, held=held)
 
 
 def _lines(tx: Tx, conversation_id: str, *, before: str | None, limit: int) -> tuple[list[Line], int]:
@@ -139,20 +169,29 @@ def _turns(tx: Tx, conversation_id: str, *, before: str | None, limit: int) -> t
     return turns.page(tx, known.id, before=before, limit=limit), turns.count(tx, known.id)
 
 
-def _take_over(tx: Tx, conversation_id: str, *, lasting: timedelta, by: str) -> Conversation:
+def _take_over(tx: Tx, conversation_id: str, *, lasting: timedelta, by: Actor) -> Conversation:
     known = _known(tx, conversation_id, None)
-    conversations.hold(tx, known.id, until=tx.now + lasting, by=by)
+    until = tx.now + lasting
+    conversations.hold(tx, known.id, until=until, by=by.id)
+    _note(tx, by, "conversation.taken_over", known, until=rfc3339(until))
     return _known(tx, conversation_id, None)
 
 
-def _release(tx: Tx, conversation_id: str) -> Conversation:
+def _release(tx: Tx, conversation_id: str, *, by: Actor) -> Conversation:
     known = _known(tx, conversation_id, None)
     conversations.release(tx, known.id)
+    _note(tx, by, "conversation.released", known)
     return _known(tx, conversation_id, None)
 
 
-def _change(tx: Tx, conversation_id: str, change: Answering, *, version: int | None) -> Conversation:
+def _change(tx: Tx, conversation_id: str, change: Answering, *, version: int | None, by: Actor) -> Conversation:
     known = _known(tx, conversation_id, version)
     if change.muted is not None:
         conversations.mute(tx, ConversationId(known.id), muted=change.muted)
+        _note(tx, by, "conversation.muted" if change.muted else "conversation.unmuted", known)
     return _known(tx, conversation_id, None)
+
+
+def _note(tx: Tx, by: Actor, action: str, conversation: Conversation, **detail: str) -> None:
+    told = {"account": conversation.account_id} | detail
+    audit.record(tx, by, action, f"conversation:{conversation.id}", detail=told)

@@ -6,17 +6,21 @@ from datetime import timedelta
 from typing import Protocol, assert_never
 
 import structlog
-from attrs import define, evolve, frozen
+from attrs import define, evolve, field, frozen
 
 from daemon.codec import decode, encode
-from daemon.domain.account import Account, AccountSignal, AccountState, Signal
+from daemon.domain.account import Account, AccountSignal
 from daemon.domain.callback import Callback, ControlPacket, Unrecognised
 from daemon.domain.contact import ContactChange
-from daemon.domain.content import Noise, Revoke
+from daemon.domain.content import FriendRequest, Noise, Revoke
 from daemon.domain.conversation import Kept
 from daemon.domain.message import Message, Origin
+from daemon.engine import contacts, friends
+from daemon.engine.account_states import SAID, Event
 from daemon.engine.accounts import Accounts
 from daemon.engine.conversations import why_kept
+from daemon.engine.do_not_contact import listen
+from daemon.engine.probes import Probes
 from daemon.engine.turn_steps import schedule
 from daemon.errors import Invalid, StoreUnavailable
 from daemon.limits.keyed import KeyedBuckets
@@ -32,12 +36,6 @@ COME_AGAIN = timedelta(seconds=5)
 # Codes of a store that is stuck while the disk works. A full disk cannot take the spool either; a store whose file was
 # replaced underneath must not go on acknowledging.
 SPOOLED = frozenset({"store.busy", "store.sync", "store.read", "store.locked_out", "store.unavailable"})
-STATES = {
-    Signal.ONLINE: AccountState.ONLINE,
-    Signal.RECONNECTING: AccountState.RECONNECTING,
-    Signal.OFFLINE: AccountState.OFFLINE,
-    Signal.LOGGED_OUT: AccountState.LOGGED_OUT,
-}
 
 
 class Reader(Protocol):
@@ -51,7 +49,7 @@ class Reader(Protocol):
 class Spooled:
     """A callback that was acknowledged while the store could not take it."""
 
-    group: str
+    group: str | None  # None: it came without a key, from an address that is trusted
     body: str
     request_id: str | None
 
@@ -70,12 +68,14 @@ class Intake:
     spool: Spool
     triggers: KeyedBuckets  # how many messages an account may have answered; above it they are only kept
     samples: KeyedBuckets  # how many unreadable bodies are kept as samples
+    stop_words: frozenset[str] = frozenset()  # casefolded: who writes one of them is left alone
+    probes: Probes = field(factory=Probes)  # who waits for the gateway to try the address out
 
-    async def receive(self, body: bytes, group: str, *, request_id: str | None) -> bool:
+    async def receive(self, body: bytes, group: str | None, *, request_id: str | None) -> bool:
         """When this returns True, neither a crash nor a power cut loses what the callback says.
 
-        False: its account is none of this group. Raises Invalid for what cannot be read, and StoreUnavailable where
-        nothing was kept: the sender should come again.
+        False: its account is none of this group; without a group any account of ours will do. Raises Invalid for what
+        cannot be read, and StoreUnavailable where nothing was kept: the sender should come again.
         """
         try:
             callback = self.read(body)
@@ -84,6 +84,7 @@ class Intake:
             raise
         if isinstance(callback, ControlPacket):
             log.info("callback.probed")
+            self.probes.saw(group)
             return True
         if callback.app_id is None:
             await self._sample("gewe.callback.without_account", body)
@@ -121,7 +122,7 @@ class Intake:
         if account is not None:
             await self._keep(account, callback, request_id=spooled.request_id)
 
-    def _whose(self, callback: Callback, group: str) -> Account | None:
+    def _whose(self, callback: Callback, group: str | None) -> Account | None:
         if isinstance(callback, ControlPacket) or callback.app_id is None:
             return None
         return self.accounts.called_back(group, callback.app_id)
@@ -134,7 +135,7 @@ class Intake:
                 await self._message(account, callback, request_id=request_id)
             case AccountSignal():
                 if await self.db.write(_signal, account, callback):
-                    await self.accounts.observe(account, STATES[callback.signal], callback.detail)
+                    await self.accounts.observe(account, SAID[callback.signal], callback.detail)
             case ContactChange():
                 await self.db.write(_contact, account, callback)
             case Unrecognised():
@@ -148,7 +149,9 @@ class Intake:
         if message.sender == account.wxid and message.origin is Origin.PEER:
             message = evolve(message, origin=Origin.SELF)  # a callback that does not say whose it is
         flooded = message.origin is Origin.PEER and bool(self.triggers.wait_for(account.id))
-        receipt = await self.db.write(keep, account, message, flooded=flooded, request_id=request_id)
+        receipt = await self.db.write(
+            keep, account, message, flooded=flooded, request_id=request_id, stop_words=self.stop_words
+        )
         log.debug("message.accepted", account=account.id, new=receipt.new, kept=receipt.kept, kind=message.content.kind)
         if receipt.new and receipt.kept is None:
             self.triggers.take(account.id)  # a repetition, and what is not answered, triggers nothing
@@ -159,7 +162,7 @@ class Intake:
         """What passes through an account is the best witness of its state, and says who it is."""
         if message.account_wxid is not None:
             await self.accounts.identify(account, message.account_wxid)
-        await self.accounts.observe(account, AccountState.ONLINE)
+        await self.accounts.observe(account, Event.HEARD)
 
     async def _sample(self, reason: str, body: bytes) -> None:
         """Without our secrets: GeWe may put its token into what it sends. Byte for byte, for it may be no text."""
@@ -169,7 +172,15 @@ class Intake:
                 await self.db.write(callbacks.quarantine, reason=reason, body=clean)
 
 
-def keep(tx: Tx, account: Account, message: Message, *, flooded: bool, request_id: str | None) -> Receipt:
+def keep(
+    tx: Tx,
+    account: Account,
+    message: Message,
+    *,
+    flooded: bool,
+    request_id: str | None,
+    stop_words: frozenset[str] = frozenset(),
+) -> Receipt:
     """One transaction: a message we already have sets off nothing."""
     if not messages.first_delivery(tx, message.dedupe_key):
         return Receipt(new=False)
@@ -182,6 +193,10 @@ def keep(tx: Tx, account: Account, message: Message, *, flooded: bool, request_i
     if isinstance(message.content, Revoke):
         messages.take_back(tx, conversation.id, message.content.revoked_id)
     messages.add(tx, message, account_id=account.id, conversation_id=conversation.id, kept=kept, request_id=request_id)
+    listen(tx, account, message, stop_words)
+    if isinstance(message.content, FriendRequest):
+        fresh = tx.now - message.sent_at <= account.policy.stale_after
+        friends.asked(tx, account, message.content, fresh=fresh, request_id=request_id)
     if kept is None:
         schedule(tx, account, conversation.id, request_id=request_id)
     return Receipt(new=True, kept=kept)
@@ -200,6 +215,7 @@ def _contact(tx: Tx, account: Account, change: ContactChange) -> None:
         return
     if change.name:
         conversations.rename(tx, account.id, change.contact, change.remark or change.name)
+    contacts.learn(tx, account.id, change)
     callbacks.add_event(tx, account.id, kind=f"contact.{change.change}", detail=change.contact)
 
 

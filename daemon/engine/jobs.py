@@ -15,6 +15,7 @@ import structlog
 from attrs import define, field
 
 from daemon.clock import Clock, from_ms
+from daemon.domain.access import Actor
 from daemon.domain.job import Job, JobId
 from daemon.engine.attempt import Attempt, Lane, crash, failure
 from daemon.engine.ends import Ends
@@ -33,7 +34,7 @@ from daemon.engine.lifecycle import (
 )
 from daemon.engine.timers import Timer, Timers
 from daemon.errors import QiaodError, Stale, StoreUnavailable
-from daemon.store import due, job_desk, jobs
+from daemon.store import audit, due, job_desk, jobs
 from daemon.store.database import Database
 from daemon.store.job_desk import Depth
 from daemon.store.tx import Tx
@@ -124,30 +125,31 @@ class Jobs:
             for task in self._tasks:
                 task.cancel()
 
-    async def cancel(self, job_id: JobId) -> None:
+    async def cancel(self, job_id: JobId, *, by: Actor) -> None:
         """Nobody wants it any more. One that runs is cut off first; Conflict where it ended by itself."""
         attempt = self._attempts.get(job_id)
         if attempt is not None:
             attempt.cut_off(Cancelled())
             await asyncio.wait([task for task, job in self._tasks.items() if job == job_id])
-        await self.db.write(self._cancel, job_id)
+        await self.db.write(self._cancel, job_id, by=by)
 
-    def _cancel(self, tx: Tx, job_id: JobId) -> None:
+    def _cancel(self, tx: Tx, job_id: JobId, *, by: Actor) -> None:
         job = job_desk.get(tx, job_id)
         job_desk.cancel(tx, job_id)
+        audit.record(tx, by, "job.cancelled", f"job:{job_id}")
         line = self._lines.get(job.lane) if job else None
         if job is not None and line is not None and line.lane.dismiss is not None:
             line.lane.dismiss(tx, job)
 
-    async def requeue(self, job_id: JobId) -> None:
-        await self.db.write(job_desk.requeue, job_id)
+    async def requeue(self, job_id: JobId, *, by: Actor) -> None:
+        await self.db.write(_requeue, job_id, by=by)
 
-    async def requeue_all(self, lane: str) -> int:
+    async def requeue_all(self, lane: str, *, by: Actor) -> int:
         """How many of the lane's dead jobs are ready again."""
-        batch = await self.db.write(job_desk.requeue_all, lane)
+        batch = await self.db.write(_requeue_some, lane, by=by, after=None)
         count = batch.count
         while batch.last is not None:
-            batch = await self.db.write(job_desk.requeue_all, lane, after=batch.last)
+            batch = await self.db.write(_requeue_some, lane, by=by, after=batch.last)
             count += batch.count
         return count
 
@@ -261,6 +263,18 @@ class Jobs:
     async def _ended(self, seconds: float) -> None:
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=seconds)
+
+
+def _requeue(tx: Tx, job_id: JobId, *, by: Actor) -> None:
+    job_desk.requeue(tx, job_id)
+    audit.record(tx, by, "job.requeued", f"job:{job_id}")
+
+
+def _requeue_some(tx: Tx, lane: str, *, by: Actor, after: JobId | None) -> job_desk.Requeued:
+    batch = job_desk.requeue_all(tx, lane, after=after)
+    if batch.count:
+        audit.record(tx, by, "job.requeued", f"lane:{lane}", detail={"jobs": batch.count})
+    return batch
 
 
 def claim_each(tx: Tx, rooms: Mapping[str, int], set_back: timedelta) -> tuple[dict[str, list[Job]], dict[str, int]]:

@@ -1,5 +1,6 @@
 """Messages on their way out: one at a time for an account, at its pace, and each at most once."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -9,20 +10,24 @@ import structlog
 from attrs import define, frozen
 
 from daemon.codec import decode, encode
-from daemon.domain.account import Account, AccountState
+from daemon.domain.account import Account
 from daemon.domain.conversation import Conversation, Kept
 from daemon.domain.job import Job, NewJob
 from daemon.domain.message import AccountId
-from daemon.domain.outgoing import Text
-from daemon.domain.send import FINAL, NewSend, Outgoing, Send, SendOrigin, SendState
+from daemon.domain.send import FINAL, Accepted, NewSend, Outgoing, Send, SendOrigin, SendState
+from daemon.engine.account_states import Event
 from daemon.engine.accounts import SEND_LANE, Accounts
 from daemon.engine.conversations import why_silent
+from daemon.engine.costs import USUAL, Refusal, Terms
 from daemon.engine.jobs import Done, Result, Snooze
 from daemon.engine.ports import Messenger
+from daemon.engine.postage import holds_account, release, reserve, settle, settle_unknown
 from daemon.errors import (
     AccountOffline,
     NotFound,
+    NotSupported,
     OutcomeUnknown,
+    QuotaExceeded,
     RemoteError,
     RemoteLimited,
     RemoteNonsense,
@@ -40,10 +45,13 @@ from daemon.store.tx import Tx
 
 log = structlog.get_logger()
 
-LEVELS = "pace/"  # of the stored levels' names
+LEVELS, ADDRESSEES = "pace/", "peer/"  # of the stored levels' names
 OFFLINE_PAUSE = timedelta(seconds=60)  # until the next send of an offline account is tried: it is the probe
 LIMITED_PAUSE = timedelta(seconds=60)  # where the gateway says "too often" and not how long
 SUSPENDED_PAUSE = timedelta(minutes=5)  # an operator's change wakes the line at once
+QUOTA_PAUSE = timedelta(minutes=5)  # at most, where a quota is used up: an operator may allow more before it renews
+LOOK_AROUND = timedelta(seconds=2)  # while only the addressee of the first has to wait: another one may come
+PASSING = 20  # addressees that are looked at for one who may be written to meanwhile
 
 
 @frozen(kw_only=True)
@@ -98,6 +106,7 @@ class Outbox:
     breakers: Breakers
     retry: Retry
     random: Random
+    terms: Terms = USUAL
 
     async def __call__(self, job: Job) -> Result:
         send_id = decode(job.args, Args).send_id
@@ -108,8 +117,24 @@ class Outbox:
         if over := why_over(send, account, conversation, now=self.db.clock.now()):
             return Done(partial(_end, send=send, state=over[0], error=over[1], detail=""))
         assert account is not None
-        if wait := self._not_before(account):
-            return self._wait(send, *wait)
+        if not account.may_send:
+            return self._wait(send, SUSPENDED_PAUSE, "account.suspended")
+        if wait := self.pace.take(account.id, send.to):
+            return await self._meanwhile(account, send, wait)
+        return await self._try(account, send)
+
+    async def _meanwhile(self, account: Account, send: Send, wait: timedelta) -> Result:
+        """It has to wait. Where only its addressee is the reason, the next one who may be written to goes first."""
+        if self.pace.addressees.wait_for(account.id, send.to) <= self.pace.wait_for(account.id):
+            return self._wait(send, wait, "send.pace")
+        for other in await self.db.read(sends.waiting, account.id, limit=PASSING):
+            in_time = other.id != send.id and self.db.clock.now() < other.expires_at
+            if in_time and not self.pace.take(account.id, other.to):
+                return _and_then_this(await self._try(account, other))
+        return self._wait(send, min(wait, LOOK_AROUND), "send.pace")
+
+    async def _try(self, account: Account, send: Send) -> Result:
+        """Its tokens are taken."""
         breaker = self._breaker(account)
         if closed := breaker.before():
             return self._wait(send, closed, "gewe.breaker_open")
@@ -125,31 +150,39 @@ class Outbox:
         except NotFound:
             return None
 
-    def _not_before(self, account: Account) -> tuple[timedelta, str] | None:
-        """How long it has to wait, and why; nothing where it may go now, and then its tokens are taken."""
-        if not account.may_send:
-            return SUSPENDED_PAUSE, "account.suspended"
-        wait = self.pace.take(account.id)
-        return (wait, "send.pace") if wait else None
-
     async def _begin(self, account: Account, send: Send) -> Result:
-        level, overall = self.pace.level(account.id), self.pace.overall.level()
-        if not await self.db.write(_start, send, account, level=level, overall=overall):
-            self._breaker(account).abandoned()
+        started = await self.db.write(_start, send, account, levels_of=self._levels(account, send), terms=self.terms)
+        if started is True:
+            return await self._send(account, send)
+        self._breaker(account).abandoned()
+        if not started:
             return Done(partial(_end, send=send, state=SendState.CANCELLED, error="send.overtaken", detail=""))
-        return await self._send(account, send)
+        if isinstance(started, QuotaExceeded) and holds_account(started):
+            return self._wait(send, min(started.renews_at - self.db.clock.now(), QUOTA_PAUSE), started.code)
+        return Done(partial(_end, send=send, state=SendState.FAILED, error=started.code, detail=str(started)))
+
+    def _levels(self, account: Account, send: Send) -> dict[str, float]:
+        """What this send took tokens of, to be stored with it."""
+        addressees = self.pace.addressees
+        return {
+            LEVELS + account.id: self.pace.level(account.id),
+            LEVELS + OVERALL: self.pace.overall.level(),
+            ADDRESSEES + addressees.level_name(account.id, send.to): addressees.level(account.id, send.to),
+        }
 
     async def _send(self, account: Account, send: Send) -> Result:
         breaker = self._breaker(account)
         try:
-            parcel = Text(text=send.text, mentions=send.mentions)
-            accepted = await self.messenger.send(account, Outgoing(to=send.to, parcel=parcel))
+            accepted = await self.messenger.send(account, Outgoing(to=send.to, parcel=send.parcel))
         except RemoteError as error:
             return await self._failed(account, send, error)
+        except NotSupported as error:  # by the product that holds the account
+            breaker.abandoned()
+            return Done(partial(_end, send=send, state=SendState.FAILED, error=error.code, detail=str(error)))
         breaker.succeeded()
-        await self._seen(account, AccountState.ONLINE)
+        await self._seen(account, Event.SEND_ACCEPTED)
         log.info("send.accepted", send=send.id, account=account.id, wechat_id=accepted.wechat_id)
-        return Done(partial(sends.accept, send_id=send.id, accepted=accepted))
+        return Done(partial(_accept, send_id=send.id, accepted=accepted))
 
     async def _failed(self, account: Account, send: Send, error: RemoteError) -> Result:
         """Each class of failure has its own end; only where surely nothing was sent is it tried again."""
@@ -161,7 +194,7 @@ class Outbox:
                 return self._wait(send, SUSPENDED_PAUSE, error.code, error.detail)
             case AccountOffline():
                 breaker.succeeded()  # the gateway itself is well
-                await self._seen(account, AccountState.OFFLINE, error.code)
+                await self._seen(account, Event.SEND_OFFLINE)
                 return self._wait(send, OFFLINE_PAUSE, error.code, error.detail)
             case RemoteLimited():
                 breaker.succeeded()
@@ -183,10 +216,10 @@ class Outbox:
         delay = min(delay, max(send.expires_at - self.db.clock.now(), timedelta()))
         return Snooze(delay, partial(_wait, send_id=send.id, delay=delay, error=error, detail=detail), error)
 
-    async def _seen(self, account: Account, state: AccountState, reason: str | None = None) -> None:
+    async def _seen(self, account: Account, event: Event) -> None:
         """What a send tells of its account. Not worth losing the send's own outcome for."""
         with suppress(StoreUnavailable):
-            await self.accounts.observe(account, state, reason)
+            await self.accounts.observe(account, event)
 
     def _breaker(self, account: Account) -> Breaker:
         return self.breakers.of("gewe", f"{account.id}/{account.version}")  # a new token is a new chance
@@ -197,6 +230,7 @@ def dismiss(tx: Tx, job: Job) -> None:
     send = sends.get(tx, decode(job.args, Args).send_id)
     if send is not None and send.state is SendState.SENDING:
         sends.end(tx, send.id, SendState.UNKNOWN, error="send.interrupted")
+        settle_unknown(tx, send.id)
     elif send is not None and send.state in {SendState.QUEUED, SendState.WAITING}:
         _end(tx, send=send, state=SendState.CANCELLED, error="send.cancelled", detail="")
 
@@ -206,22 +240,43 @@ def _look(tx: Tx, send_id: str) -> tuple[Send | None, Conversation | None]:
     return send, None if send is None else conversations.get(tx, send.conversation_id)
 
 
-def _start(tx: Tx, send: Send, account: Account, *, level: float, overall: float) -> bool:
-    """Durable before the first byte, with the limiters' levels. Once more: a person may have been quicker."""
+def _start(tx: Tx, send: Send, account: Account, *, levels_of: Mapping[str, float], terms: Terms) -> bool | Refusal:
+    """Durable before the first byte, with the limiters' levels and its charge. A person may have been quicker."""
     conversation = conversations.get(tx, send.conversation_id)
     if send.origin is SendOrigin.REPLY and conversation is not None and _overtaken(account, conversation, tx.now):
         return False
-    levels.save(tx, LEVELS + account.id, level)
-    levels.save(tx, LEVELS + OVERALL, overall)
-    return sends.start(tx, send.id)
+    reserved = reserve(tx, send, terms)
+    if isinstance(reserved, Refusal):
+        return reserved
+    for name, level in levels_of.items():
+        levels.save(tx, name, level)
+    started = sends.start(tx, send.id)
+    if not started:
+        release(tx, send.id)
+    return started
+
+
+def _accept(tx: Tx, *, send_id: str, accepted: Accepted) -> None:
+    sends.accept(tx, send_id, accepted)
+    settle(tx, send_id)
+
+
+def _and_then_this(result: Result) -> Snooze:
+    """The job's own send is still to be tried; what became of the one that went first is written with that."""
+    delay = result.delay if isinstance(result, Snooze) else timedelta()
+    return Snooze(delay, result.work, "send.pace")
 
 
 def _end(tx: Tx, *, send: Send, state: SendState, error: str, detail: str) -> None:
     """It ends unsent, or nobody knows. The parts after it stay home, but not those after an unknown one."""
     sends.end(tx, send.id, state, error=error, detail=detail)
-    if state is not SendState.UNKNOWN:
+    if state is SendState.UNKNOWN:
+        settle_unknown(tx, send.id)
+    else:
+        release(tx, send.id)
         sends.cancel_rest(tx, send.batch, error=error)
 
 
 def _wait(tx: Tx, *, send_id: str, delay: timedelta, error: str, detail: str) -> None:
     sends.wait(tx, send_id, until=tx.now + delay, error=error, detail=detail)
+    release(tx, send_id)

@@ -11,6 +11,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from daemon.domain.account import Account
+from daemon.domain.chat import Chat, ChatRecord
+from daemon.domain.checkup import Finding
 from daemon.domain.content import Content
 from daemon.domain.login import LoginCheck, LoginCode, Profile
 from daemon.domain.message import Wxid
@@ -32,6 +34,24 @@ class Assistant(Protocol):
 
     async def recover(self, workflow: Workflow, question: Question) -> Answer | None:
         """The answer of an earlier `run` of the same question whose connection was lost; None if there is none."""
+
+
+class ServiceDesk(Protocol):
+    """What an AI provider keeps of its chats, and whether a workflow of it is set up rightly."""
+
+    async def check(self, workflow: Workflow, *, run: bool, name: str) -> tuple[Finding, ...]:
+        """One finding a step, in order; raises nothing for what is wrong there. Costs points only with `run`."""
+
+    async def chats(self, workflow: Workflow, *, offset: int, limit: int) -> tuple[list[Chat], int]:
+        """A page, latest first, and how many there are."""
+
+    async def records(self, workflow: Workflow, chat: str, *, offset: int, limit: int) -> tuple[list[ChatRecord], int]:
+        """A page counted from the newest back, told oldest first."""
+
+    async def forget(self, workflow: Workflow, chat: str) -> None: ...
+
+    async def rate(self, workflow: Workflow, chat: str, record: str, *, good: str | None, bad: str | None) -> None:
+        """What a person thought of one answer; neither clears it."""
 
 
 class Messenger(Protocol):

@@ -5,6 +5,7 @@ settle, take over.
 """
 
 from collections import deque
+from collections.abc import Callable
 from datetime import timedelta
 from enum import IntEnum
 from statistics import median
@@ -80,6 +81,7 @@ class Pressure:
     """Rises at once, and falls only after a calm while. `look` is called each second."""
 
     clock: Clock
+    on_change: Callable[[str, str], None] = field(default=lambda _before, _level: None, kw_only=True)
     level: Level = field(default=Level.GREEN, init=False)
     _expected: float | None = field(default=None, init=False)
     _lags: deque[float] = field(factory=lambda: deque(maxlen=LAGS), init=False)
@@ -99,7 +101,8 @@ class Pressure:
             return
         if found is not self.level:
             log.warning("pressure.changed", before=self.level.name.lower(), level=found.name.lower())
-            self.level = found
+            before, self.level = self.level, found
+            self.on_change(before.name.lower(), found.name.lower())
 
     @property
     def pressed(self) -> bool:

@@ -9,12 +9,15 @@ from daemon.domain import mention
 from daemon.domain.conversation import Author, Conversation
 from daemon.domain.job import JobId
 from daemon.domain.message import Wxid
+from daemon.domain.pause import OpenPause
 from daemon.domain.turn import Turn
-from daemon.domain.workflow import Memory, Question, Role, Said, Workflow
+from daemon.domain.workflow import Attachment, AttachmentKind, Memory, Question, Role, Said, Workflow
 from daemon.store.messages import Pending
 from daemon.store.turns import Earlier
 
 MOST_HISTORY = 24_000  # characters: some 8,000 to 24,000 tokens, below what common models take
+MOST_ATTACHMENTS = 20  # of one question; the latest
+UNSAID = {AttachmentKind.IMAGE: "[图片]", AttachmentKind.FILE: "[文件]"}  # WeChat's own words for what has no text
 
 
 @frozen(kw_only=True)
@@ -27,6 +30,11 @@ class Asked:
     speaker: Wxid  # who is answered in a room
     nickname: str | None
     earlier: tuple[Earlier, ...]
+    attachments: tuple[Attachment, ...] = ()  # what came with the messages
+    chat: str = ""  # in which a service that remembers goes on
+    pause: OpenPause | None = None  # that a reply to is here
+    said: str = ""  # the reply to the pause: what its speaker wrote
+    content: str = ""  # what the reply comes to for the workflow that waits
 
     def too_late(self, now: datetime, age: timedelta) -> bool:
         return now - self.turn.created_at > age
@@ -35,7 +43,22 @@ class Asked:
 def compose(waiting: Sequence[Pending]) -> str:
     """The messages as one text; with their speakers' names where several people speak."""
     several = len({message.sender for message in waiting}) > 1
-    return "\n".join(_line(message, mention.question(message.text), several) for message in waiting)
+    return "\n".join(_line(message, _words(message), several) for message in waiting)
+
+
+def attached(waiting: Sequence[Pending]) -> tuple[Attachment, ...]:
+    """What came with the messages, in their order."""
+    return tuple(one for message in waiting for one in message.attachments)[-MOST_ATTACHMENTS:]
+
+
+def said_by(waiting: Sequence[Pending], speaker: str) -> str:
+    """What one of them wrote, a message a line."""
+    return "\n".join(mention.question(message.text) for message in waiting if message.sender == speaker)
+
+
+def _words(message: Pending) -> str:
+    """Its text; where there is none, what it brought."""
+    return mention.question(message.text) or "".join(UNSAID[one.kind] for one in message.attachments)
 
 
 def _line(message: Pending, text: str, several: bool) -> str:
@@ -44,16 +67,22 @@ def _line(message: Pending, text: str, several: bool) -> str:
 
 def question(asked: Asked, workflow: Workflow, *, request_id: str | None) -> Question:
     """For a service that remembers by itself only what is new; else everything it should know."""
-    said = [Said(role=Role.USER, text=asked.turn.question)]
-    if workflow.memory is Memory.DAEMON:
-        said = [*_system(workflow), *_history(asked.earlier), *said]
+    if asked.pause is not None:
+        said, chat = [Said(role=Role.USER, text=asked.content)], asked.pause.chat
+    else:
+        said = [Said(role=Role.USER, text=asked.turn.question, attachments=asked.attachments)]
+        chat = asked.chat
+        if workflow.memory is Memory.DAEMON:
+            said = [*_system(workflow), *_history(asked.earlier), *said]
+            chat = f"{asked.turn.id}.{asked.turn.attempts}"  # a new one: what an attempt left in it would be history
     return Question(
         turn_id=asked.turn.id,
-        conversation=asked.conversation.id,
+        conversation=chat,
         user=asked.conversation.peer,
         messages=tuple(said),
         variables=dict(workflow.variables),
         request_id=request_id,
+        resumes=asked.pause.record if asked.pause else None,
     )
 
 

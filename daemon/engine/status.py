@@ -1,8 +1,9 @@
 """What the daemon says of itself: how it is, at a glance."""
 
+from collections.abc import Collection
 from datetime import datetime
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 
 @frozen(kw_only=True)
@@ -53,3 +54,16 @@ class Status:
     limiters: tuple[LimiterLevel, ...] = field(factory=tuple)
     breakers: tuple[BreakerState, ...] = field(factory=tuple)
     store: StoreState
+
+
+SHARED = frozenset({"fastgpt", "*"})  # limiters that are no account's
+
+
+def of_accounts(status: Status, accounts: Collection[str]) -> Status:
+    """The same without the names of other accounts: sums stay."""
+    known = SHARED | set(accounts)
+    return evolve(
+        status,
+        limiters=tuple(limiter for limiter in status.limiters if limiter.name in known),
+        breakers=tuple(breaker for breaker in status.breakers if not set(accounts).isdisjoint(breaker.name.split("/"))),
+    )

@@ -6,22 +6,29 @@ from attrs import frozen
 
 from daemon.codec import decode, encode
 from daemon.domain.account import Account, OnFailure
+from daemon.domain.alert import AlertType, NewAlert, Severity
 from daemon.domain.conversation import Conversation, Kept
 from daemon.domain.job import Job, NewJob, OnConflict
 from daemon.domain.message import AccountId, ConversationId, Wxid
+from daemon.domain.outgoing import Text
+from daemon.domain.pause import OpenPause
 from daemon.domain.send import NewSend, SendOrigin
-from daemon.domain.turn import Turn, TurnState
-from daemon.domain.workflow import Answer
+from daemon.domain.turn import Degraded, Turn, TurnState
+from daemon.domain.workflow import Answer, Question, Workflow
+from daemon.engine.asking import Answered
 from daemon.engine.conversations import why_silent
 from daemon.engine.outbox import enqueue
-from daemon.engine.questions import Asked, compose
+from daemon.engine.pauses import begun
+from daemon.engine.questions import Asked, attached, compose, said_by
 from daemon.engine.split import split
+from daemon.engine.workflows import degraded_alert
 from daemon.errors import QiaodError
-from daemon.store import conversations, due, jobs, messages, turns
+from daemon.store import alerts, conversations, due, jobs, messages, pauses, turns
 from daemon.store.messages import Pending
 from daemon.store.tx import Tx
 
 LANE = "turn"
+MOST_EXPIRED = 20  # pauses that one turn clears away
 
 
 @frozen(kw_only=True)
@@ -80,6 +87,7 @@ def begin(tx: Tx, account: Account, job: Job) -> Asked | None:
     if turn is None:
         return None
     jobs.park(tx, job.id, parked=True)  # for a seat
+    pause, said = _paused(tx, conversation_id, waiting)
     return Asked(
         job_id=job.id,
         turn=turn,
@@ -87,7 +95,21 @@ def begin(tx: Tx, account: Account, job: Job) -> Asked | None:
         speaker=waiting[-1].sender if waiting else conversation.peer,
         nickname=waiting[-1].nickname if waiting else None,
         earlier=tuple(turns.dialogue(tx, conversation_id, before=turn.created_at, limit=account.policy.history)),
+        attachments=attached(waiting),
+        chat=turn.id if pause is not None and not said else pauses.chat_of(tx, conversation_id),
+        pause=pause if said else None,
+        said=said,
     )
+
+
+def _paused(tx: Tx, conversation_id: ConversationId, waiting: list[Pending]) -> tuple[OpenPause | None, str]:
+    """The question that waits here, and what was said to it: nothing where only others spoke."""
+    pauses.expire(tx, limit=MOST_EXPIRED)
+    pause = pauses.get(tx, conversation_id)
+    if pause is not None and pause.expires_at <= tx.now:
+        pauses.abandon(tx, conversation_id)
+        pause = None
+    return pause, said_by(waiting, pause.speaker) if pause else ""
 
 
 def _open(
@@ -123,9 +145,9 @@ def dismiss(tx: Tx, job: Job) -> None:
         _skip(tx, turns.open_turn(tx, conversation.id), conversation, Kept.CANCELLED)
 
 
-def ask(tx: Tx, asked: Asked, workflow_id: str) -> None:
+def ask(tx: Tx, workflow: Workflow, question: Question, *, asked: Asked) -> None:
     """The question is put now: durable, so that a lost answer can be looked up, and a crash is held against it."""
-    turns.attempt(tx, asked.turn.id, workflow_id)
+    turns.attempt(tx, asked.turn.id, workflow_id=workflow.id, chat=question.conversation)
     jobs.park(tx, asked.job_id, parked=False)
 
 
@@ -133,27 +155,91 @@ def trouble(tx: Tx, *, turn: Turn, error: QiaodError) -> None:
     turns.trouble(tx, turn.id, error=error.code, detail=str(error))
 
 
-def finish(tx: Tx, *, account: Account, asked: Asked, answer: Answer, reply: Reply) -> None:
+def finish(tx: Tx, *, account: Account, asked: Asked, answered: Answered, reply: Reply) -> None:
     """The answer is there. Whether it goes out is asked once more: a person may have taken over meanwhile."""
+    answer = answered.answer
+    degraded = Degraded.NO if answered.first else Degraded.FALLBACK
+    if asked.pause is not None:
+        pauses.remove(tx, asked.conversation.id)
+    if answer.pause is not None:
+        pauses.save(tx, _now_open(tx, asked, answered))
+    if not _kept_silent(tx, account, asked, answer=answer):
+        messages.answer(tx, asked.conversation.id, asked.turn.id)
+        turns.end(tx, asked.turn, TurnState.ANSWERED, answer=answer, degraded=degraded)
+        _say(tx, account, asked, answer.text, reply)
+    _alert(tx, account, answered.instead.code if answered.instead else None)
+    _go_on(tx, account, asked)
+
+
+def _now_open(tx: Tx, asked: Asked, answered: Answered) -> OpenPause:
+    answer, question = answered.answer, answered.question
+    assert answer.pause is not None
+    return begun(
+        answer.pause,
+        conversation=asked.conversation.id,
+        workflow_id=answered.workflow.id,
+        chat=question.conversation,
+        record=question.resumes or answer.record,
+        speaker=asked.speaker,
+        now=tx.now,
+    )
+
+
+def _kept_silent(tx: Tx, account: Account, asked: Asked, *, answer: Answer) -> bool:
+    """Whether nothing may be said any more; then the turn has ended so, and what its answer asks is not waited for."""
     conversation = conversations.get(tx, asked.conversation.id)
     silent = None if conversation is None else why_silent(account, conversation, now=tx.now)
-    if silent is not None:
-        messages.keep(tx, asked.conversation.id, turn_id=asked.turn.id, reason=silent)
-        turns.end(tx, asked.turn, TurnState.SKIPPED, answer=answer, error=silent)
+    if silent is None:
+        return False
+    messages.keep(tx, asked.conversation.id, turn_id=asked.turn.id, reason=silent)
+    turns.end(tx, asked.turn, TurnState.SKIPPED, answer=answer, error=silent)
+    pauses.abandon(tx, asked.conversation.id)
+    return True
+
+
+def converse(tx: Tx, *, account: Account, asked: Asked, pause: OpenPause | None, text: str, reply: Reply) -> None:
+    """A reply to a pause that no workflow needs to see: it is asked on, or again, or (None) it is over."""
+    if pause is not None:
+        pauses.save(tx, pause)
     else:
+        pauses.abandon(tx, asked.conversation.id)
+    answer = Answer(text=text)
+    if not _kept_silent(tx, account, asked, answer=answer):
         messages.answer(tx, asked.conversation.id, asked.turn.id)
         turns.end(tx, asked.turn, TurnState.ANSWERED, answer=answer)
-        _say(tx, account, asked, answer.text, reply)
+        _say(tx, account, asked, text, reply)
     _go_on(tx, account, asked)
 
 
 def fail(tx: Tx, *, account: Account, asked: Asked, code: str, detail: str, reply: Reply) -> None:
     """Nobody answers. What the person gets is the account's choice: a sentence, or silence."""
+    said = account.policy.on_failure is OnFailure.SENTENCE and bool(account.policy.failure_text)
     messages.keep(tx, asked.conversation.id, turn_id=asked.turn.id, reason=Kept.FAILED)
-    turns.end(tx, asked.turn, TurnState.FAILED, error=code, detail=detail)
-    if account.policy.on_failure is OnFailure.SENTENCE and account.policy.failure_text:
+    degraded = Degraded.SENTENCE if said else Degraded.SILENCE
+    turns.end(tx, asked.turn, TurnState.FAILED, error=code, detail=detail, degraded=degraded)
+    if asked.pause is not None:
+        pauses.abandon(tx, asked.conversation.id)
+    if said:
         _say(tx, account, asked, account.policy.failure_text, reply)
+    _alert(tx, account, code)
     _go_on(tx, account, asked)
+
+
+def _alert(tx: Tx, account: Account, reason: str | None) -> None:
+    """The account's own workflow did not answer, and why; or (None) it does again."""
+    fingerprint = degraded_alert(account.workflow_id)
+    if reason is None:
+        alerts.resolve(tx, fingerprint)
+        return
+    new = NewAlert(
+        fingerprint=fingerprint,
+        service="FastGPT",
+        type=AlertType.LOW_SUCCESS_RATE,
+        severity=Severity.HIGH,
+        code="turn.degraded",
+        facts={"workflow": account.workflow_id, "reason": reason},
+    )
+    alerts.raise_(tx, new)
 
 
 def _go_on(tx: Tx, account: Account, asked: Asked) -> None:
@@ -178,8 +264,7 @@ def _say(tx: Tx, account: Account, asked: Asked, text: str, reply: Reply) -> Non
                 account_id=account.id,
                 conversation_id=asked.conversation.id,
                 to=asked.conversation.peer,
-                text=piece,
-                mentions=mentions if part == 1 else (),
+                parcel=Text(text=piece, mentions=mentions if part == 1 else ()),
                 origin=SendOrigin.REPLY,
                 turn_id=asked.turn.id,
                 batch=batch,

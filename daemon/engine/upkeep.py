@@ -9,6 +9,8 @@ from pathlib import Path
 import structlog
 from attrs import field, frozen
 
+from daemon.engine.audit import Audit
+from daemon.engine.costs import tidy
 from daemon.errors import QiaodError, StoreUnavailable
 from daemon.store import backup, retention
 from daemon.store.database import Database
@@ -39,6 +41,7 @@ class Upkeep:
     db: Database
     keep: Callable[[], retention.Keep]  # asked each time: settings may be read again
     backups: Callable[[], Backups]
+    audit: Audit
     pressed: Callable[[], bool] = field(default=lambda: False)  # callers are waiting: upkeep can wait instead
 
     async def run(self) -> None:
@@ -61,6 +64,13 @@ class Upkeep:
             await asyncio.sleep(PAUSE)
         return retention.Pruned(rows=rows, next=cursor)
 
+    async def tidy_costs(self) -> None:
+        """Settle the charges whose answer never came, and close the alerts of quotas that have renewed."""
+        while not self.pressed():
+            if await self.db.write(tidy) == 0:
+                return
+            await asyncio.sleep(PAUSE)
+
     async def back_up(self) -> backup.Report:
         """One more backup; the oldest go."""
         wanted = self.backups()
@@ -68,6 +78,7 @@ class Upkeep:
         await asyncio.to_thread(
             backup.thin_out, wanted.directory, hourly=wanted.hourly, daily=wanted.daily, weekly=wanted.weekly
         )
+        await self.audit.note("backup.made", f"backup:{report.path.name}", bytes=report.bytes, sha256=report.sha256)
         return report
 
     async def _shrink(self) -> None:
@@ -80,12 +91,14 @@ class Upkeep:
     async def _prune_for_ever(self) -> None:
         while True:
             try:
+                await self.tidy_costs()
                 pruned = await self.prune()
             except StoreUnavailable as error:
                 log.warning("upkeep.postponed", error=str(error))
             else:
                 if pruned.total:
                     log.info("upkeep.pruned", rows=pruned.rows, finished=pruned.next is None)
+                    await self.audit.note("retention.run", "store", **pruned.rows)
             await asyncio.sleep(ROUND.total_seconds())
 
     async def _back_up_for_ever(self) -> None:
@@ -100,4 +113,5 @@ class Upkeep:
                 await self.back_up()
             except (QiaodError, OSError, sqlite3.Error) as error:
                 log.error("backup.failed", error=str(error))
+                await self.audit.note("backup.failed", "store", error=type(error).__name__)
                 pause = AFTER_A_FAILED_BACKUP

@@ -1,15 +1,17 @@
 """The registry of workflows, with those in use cached for a while."""
 
-from datetime import timedelta
+from collections.abc import Collection
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from attrs import asdict, define, evolve, field, frozen
 
+from daemon.domain.access import Actor
 from daemon.domain.workflow import Memory, Provider, Workflow
 from daemon.errors import Conflict, Invalid, NotFound, PreconditionFailed, Problem
 from daemon.secret import Secret
-from daemon.store import workflows
+from daemon.store import alerts, audit, workflows
 from daemon.store.database import Database
 from daemon.store.tx import Tx
 from daemon.vault import Vault
@@ -37,6 +39,11 @@ class WorkflowDraft:
     fallback_id: str | None
 
 
+def degraded_alert(workflow_id: str | None) -> str:
+    """Fingerprint of the alert that says that it does not answer."""
+    return f"ai.degraded/{workflow_id}"
+
+
 @define
 class Workflows:
     db: Database
@@ -57,6 +64,12 @@ class Workflows:
         self._cached[workflow_id] = (now + self.keep.total_seconds(), workflow)
         return workflow
 
+    def clear(self) -> int:
+        """Forget what is cached; how many it were."""
+        count = len(self._cached)
+        self._cached.clear()
+        return count
+
     async def chain(self, workflow_id: str) -> list[Workflow]:
         """The workflow and its fallbacks, in the order they are asked."""
         chain = [await self.get(workflow_id)]
@@ -64,31 +77,47 @@ class Workflows:
             chain.append(await self.get(chain[-1].fallback_id))
         return chain
 
-    async def page(self, *, provider: Provider | None, before: str | None, limit: int) -> tuple[list[Workflow], int]:
-        return await self.db.read(_page, self.vault, provider=provider, before=before, limit=limit)
+    async def page(
+        self,
+        *,
+        provider: Provider | None,
+        account_ids: Collection[str] | None = None,
+        before: str | None,
+        limit: int,
+    ) -> tuple[list[Workflow], int]:
+        """`account_ids`: only those asked for one of these accounts; None: all."""
+        return await self.db.read(
+            _page, self.vault, provider=provider, account_ids=account_ids, before=before, limit=limit
+        )
 
-    async def add(self, draft: WorkflowDraft) -> Workflow:
-        workflow = await self.db.write(_add, self.vault, draft)
+    async def add(self, draft: WorkflowDraft, *, by: Actor) -> Workflow:
+        workflow = await self.db.write(_add, self.vault, draft, by=by)
         log.info("workflow.added", workflow=workflow.id, provider=workflow.provider)
         return workflow
 
-    async def change(self, workflow_id: str, draft: WorkflowDraft, *, version: int | None) -> Workflow:
-        workflow = await self.db.write(_change, self.vault, workflow_id, draft, version=version)
+    async def change(self, workflow_id: str, draft: WorkflowDraft, *, version: int | None, by: Actor) -> Workflow:
+        workflow = await self.db.write(_change, self.vault, workflow_id, draft, version=version, by=by)
         self._cached.pop(workflow_id, None)
         log.info("workflow.changed", workflow=workflow_id)
         return workflow
 
-    async def remove(self, workflow_id: str, *, version: int | None) -> None:
-        await self.db.write(_remove, self.vault, workflow_id, version=version)
+    async def remove(self, workflow_id: str, *, version: int | None, by: Actor) -> None:
+        await self.db.write(_remove, self.vault, workflow_id, version=version, by=by)
         self._cached.pop(workflow_id, None)
         log.info("workflow.removed", workflow=workflow_id)
 
 
 def _page(
-    tx: Tx, vault: Vault, *, provider: Provider | None, before: str | None, limit: int
+    tx: Tx,
+    vault: Vault,
+    *,
+    provider: Provider | None,
+    account_ids: Collection[str] | None,
+    before: str | None,
+    limit: int,
 ) -> tuple[list[Workflow], int]:
-    found = workflows.page(tx, vault, provider=provider, before=before, limit=limit)
-    return found, workflows.count(tx, provider=provider)
+    found = workflows.page(tx, vault, provider=provider, account_ids=account_ids, before=before, limit=limit)
+    return found, workflows.count(tx, provider=provider, account_ids=account_ids)
 
 
 def _known(tx: Tx, vault: Vault, workflow_id: str, version: int | None) -> Workflow:
@@ -113,26 +142,42 @@ def _check_fallback(tx: Tx, vault: Vault, fallback_id: str | None, *, own_id: st
         following = workflow.fallback_id
 
 
-def _add(tx: Tx, vault: Vault, draft: WorkflowDraft) -> Workflow:
+def drafted(draft: WorkflowDraft, *, now: datetime) -> Workflow:
+    """As it would be, without a place in the registry."""
+    return Workflow(id="", created_at=now, updated_at=now, version=0, **_fields(draft))
+
+
+def _add(tx: Tx, vault: Vault, draft: WorkflowDraft, *, by: Actor) -> Workflow:
     _check_fallback(tx, vault, draft.fallback_id, own_id=None)
     workflow = Workflow(id=tx.new_id(), created_at=tx.now, updated_at=tx.now, version=1, **_fields(draft))
     workflows.add(tx, vault, workflow)
+    _audit(tx, by, "added", workflow)
     return workflow
 
 
-def _change(tx: Tx, vault: Vault, workflow_id: str, draft: WorkflowDraft, *, version: int | None) -> Workflow:
+def _change(
+    tx: Tx, vault: Vault, workflow_id: str, draft: WorkflowDraft, *, version: int | None, by: Actor
+) -> Workflow:
     known = _known(tx, vault, workflow_id, version)
     _check_fallback(tx, vault, draft.fallback_id, own_id=workflow_id)
     workflow = evolve(known, updated_at=tx.now, version=known.version + 1, **_fields(draft))
     workflows.save(tx, vault, workflow)
+    _audit(tx, by, "changed", workflow)
     return workflow
 
 
-def _remove(tx: Tx, vault: Vault, workflow_id: str, *, version: int | None) -> None:
-    _known(tx, vault, workflow_id, version)
+def _remove(tx: Tx, vault: Vault, workflow_id: str, *, version: int | None, by: Actor) -> None:
+    workflow = _known(tx, vault, workflow_id, version)
     if users := workflows.users(tx, workflow_id):
         raise Conflict("workflow.in_use", users=", ".join(users))
     workflows.remove(tx, workflow_id)
+    alerts.resolve(tx, degraded_alert(workflow_id))
+    _audit(tx, by, "removed", workflow)
+
+
+def _audit(tx: Tx, by: Actor, verb: str, workflow: Workflow) -> None:
+    detail = {"name": workflow.name, "provider": workflow.provider, "version": workflow.version}
+    audit.record(tx, by, f"workflow.{verb}", f"workflow:{workflow.id}", detail=detail)
 
 
 def _fields(draft: WorkflowDraft) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How fast WeChat messages may leave: the limit of the account, of all accounts together, and a pause like a person's.
+"""How fast WeChat messages may leave: the limits of the account, of all together and of the addressee, and a pause.
 
 What one send needs is taken together or not at all, so that an account held up by one limit uses up none of another.
 """
@@ -10,6 +10,7 @@ from random import Random
 from attrs import define, field
 
 from daemon.clock import Clock
+from daemon.limits.addressees import Addressees
 from daemon.limits.bucket import GRAIN, NOTHING, Bucket, span
 from daemon.limits.keyed import KeyedBuckets
 
@@ -25,22 +26,33 @@ class Pace:
     pause: tuple[timedelta, timedelta]  # the shortest and the longest between two sends of one account
     clock: Clock
     random: Random
+    addressees: Addressees
     _paused_until: dict[str, float] = field(factory=dict, init=False)
 
-    def take(self, account: str) -> timedelta:
-        """Nothing: this account may send one message now. Else how long until it may be worth asking again."""
-        wait = max(self.accounts.wait_for(account), self.overall.wait_for(), self._pause_left(account))
+    def take(self, account: str, peer: str) -> timedelta:
+        """Nothing: this account may write to `peer` now. Else how long until it may be worth asking again."""
+        wait = self.wait_to(account, peer)
         if not wait:
             self.accounts.take(account)
             self.overall.take()
+            self.addressees.take(account, peer)
             self._pause(account)
         return wait
+
+    def wait_to(self, account: str, peer: str) -> timedelta:
+        """How long until this account may write to `peer`; nothing is taken."""
+        return max(self.wait_for(account), self.addressees.wait_for(account, peer))
+
+    def wait_for(self, account: str) -> timedelta:
+        """How long until it may write to somebody, whoever that is."""
+        return max(self.accounts.wait_for(account), self.overall.wait_for(), self._pause_left(account))
 
     def adopt(self, other: "Pace") -> None:
         """Go on at the rates of `other`, from the levels that are."""
         self.accounts.rate, self.accounts.burst = other.accounts.rate, other.accounts.burst
         self.overall.rate, self.overall.burst = other.overall.rate, other.overall.burst
         self.pause = other.pause
+        self.addressees.adopt(other.addressees)
 
     def level(self, account: str) -> float:
         """What the account's bucket holds: stored with each send, in the same transaction."""

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import aiohttp
 from aiohttp import hdrs
-from attrs import define, frozen
+from attrs import define, field, frozen
 from structlog.contextvars import get_contextvars
 
 from daemon import __version__
@@ -23,6 +23,7 @@ from daemon.clock import EPOCH
 from daemon.codec import encode
 from daemon.errors import OutcomeUnknown, RemoteError, RemoteNonsense, RemoteRefused, RemoteUnavailable
 from daemon.limits.retry import parse_retry_after
+from daemon.net.meter import Meter, Unmetered
 from daemon.secret import Redactor
 
 MOST_BYTES = 4 * 1024 * 1024  # of an answer; the longest seen is a contact list of some hundred kB
@@ -105,6 +106,7 @@ class Outbound:
     _once: aiohttp.ClientSession
     _kept: aiohttp.ClientSession
     _redactor: Redactor
+    meter: Meter = field(factory=Unmetered, kw_only=True)
 
     async def request(
         self,
@@ -168,6 +170,18 @@ class Outbound:
             if response.status in SILENT_PROXY:
                 raise call.failed("remote.gateway", f"HTTP {response.status}")
             yield Stream(response.status, response.headers, response, call, most_bytes)
+
+    @contextmanager
+    def metered(self, service: str) -> Iterator[None]:
+        """Count the block as one call of the service: done, or failed by the error that leaves it."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            yield
+        except RemoteError as error:
+            self.meter.took(service, loop.time() - began, error.code)
+            raise
+        self.meter.took(service, loop.time() - began, None)
 
     def detail(self, words: object) -> str:
         """What another service said, fit to be kept: secrets masked, one line, short."""

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 from aiohttp import web
 from attrs import define, evolve, field, frozen
 
@@ -17,10 +18,13 @@ from daemon.sim.fastgpt_ask import App, Keys
 from daemon.sim.fastgpt_chats import Chats
 from daemon.sim.fastgpt_completions import Completions, Limiter
 from daemon.sim.fastgpt_errors import NAMED, answer
+from daemon.sim.fastgpt_files import Looker
+from daemon.sim.fastgpt_histories import Histories
 from daemon.sim.fastgpt_profiles import PROFILES, Profile
 from daemon.sim.fastgpt_records import Records
 from daemon.sim.fastgpt_run import Planner
 from daemon.sim.fastgpt_script import Answerer, Script, Scripts
+from daemon.sim.fastgpt_scripts import MISFIT, misjudges
 from daemon.sim.faults import Fault, Faults
 from daemon.sim.gate import MAX_BODY, Gate, Traffic, reply
 from daemon.sim.ledger import CAP, Ledger
@@ -79,6 +83,10 @@ class FastGptSimulator:
     def play(self, script: Script, *, app_id: str = "", times: int | None = None) -> None:
         self.scripts.play(script, app_id=app_id, times=times)
 
+    def misjudge(self, *, app_id: str = "", times: int = 1, answer: str = MISFIT) -> None:
+        """So many answers of a judging app will fit no schema; then it judges again."""
+        self.scripts.play(misjudges(self.scripts.standing(app_id), answer), app_id=app_id, times=times)
+
     def answer_with(self, answerer: Answerer | None) -> None:
         """A function writes every answer; None gives the scripts their word back."""
         self.scripts.answerer = answerer
@@ -106,19 +114,22 @@ async def fastgpt_simulator(
     setup: FastGptSetup | None = None, *, host: str = "127.0.0.1", port: int = 0, clock: Clock | None = None
 ) -> AsyncIterator[FastGptSimulator]:
     setup, clock = setup or FastGptSetup(), clock or SystemClock()
-    simulator, app = _built(setup, clock)
     async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
+        simulator, app = _built(setup, session, clock)
         stack.enter_context(simulator.ledger)
         simulator.url = await stack.enter_async_context(serving(app, host, port))
         stack.callback(simulator.faults.clear)  # lets go of those that hang before the server ends
         yield simulator
 
 
-def _built(setup: FastGptSetup, clock: Clock) -> tuple[FastGptSimulator, web.Application]:
+def _built(
+    setup: FastGptSetup, session: aiohttp.ClientSession, clock: Clock
+) -> tuple[FastGptSimulator, web.Application]:
     chance = random.Random(setup.seed)  # noqa: S311 - seeded, so that a run can be repeated
     profile = PROFILES[setup.profile]
     keys = Keys(profile, setup.keys, {app.id: app for app in setup.apps})
-    scripts, chats = Scripts(), Chats()
+    scripts, chats = Scripts(), Chats(clock)
     scripts.play(setup.script)
     ledger, faults = Ledger(clock, setup.ledger_cap, setup.ledger_file), Faults(chance, tuple(NAMED))
     gate = Gate(ledger=ledger, faults=faults, refuse=_refusing(profile), counted=COMPLETIONS)
@@ -132,10 +143,12 @@ def _built(setup: FastGptSetup, clock: Clock) -> tuple[FastGptSimulator, web.App
         chats=chats,
         planner=Planner(chance, profile),
         limiter=Limiter(clock, setup.requests_per_minute),
+        looker=Looker(session),
     )
     app = web.Application(middlewares=[gate.middleware], client_max_size=MAX_BODY)
     app.add_routes([web.post(f"/api/{api}/chat/completions", completions.handle) for api in ("v1", "v2")])
-    app.add_routes(Records(profile, keys, chats).routes())
+    records = Records(profile, keys, chats)
+    app.add_routes([*records.routes(), *Histories(profile, chats, records).routes()])
     app.add_routes(Control(faults=faults, ledger=ledger, traffic=gate.traffic).routes())
     app.add_routes([web.post("/_sim/script", simulator.control_script)])
     return simulator, app

@@ -19,6 +19,7 @@ from daemon.sim.fastgpt_errors import (
     Refusal,
     bad_input,
 )
+from daemon.sim.fastgpt_files import Part, parts_of, words
 from daemon.sim.fastgpt_profiles import Profile
 
 _SUFFIX = re.compile(r"-([0-9a-f]{24})$")
@@ -41,9 +42,15 @@ class Ask:
     chat_id: str  # "" when none was given
     stream: bool
     detail: bool
-    question: str
+    parts: tuple[Part, ...]  # of the last message
     data_id: str | None
     variables: Mapping[str, Any]
+    shown: Mapping[str, str] = field(factory=dict)  # what was found behind the URLs of the parts
+
+    @property
+    def question(self) -> str:
+        """Its words; what is none is told in brackets."""
+        return words(self.parts, self.shown)
 
     @property
     def kept(self) -> bool:
@@ -107,7 +114,7 @@ def _ask(request: web.Request, body: Mapping[str, Any], key: str, app: App) -> A
         chat_id=str(body.get("chatId") or ""),
         stream=bool(body.get("stream")),
         detail=bool(body.get("detail")) or app.type == "plugin",
-        question=_words(messages if isinstance(messages, list) else []),
+        parts=_last_parts(messages),
         data_id=str(data_id) if data_id else None,
         variables=variables if isinstance(variables, dict) else {},
     )
@@ -124,11 +131,6 @@ def _invalid(body: Mapping[str, Any]) -> Refusal | None:
     return None
 
 
-def _words(messages: list[Any]) -> str:
-    """The text of the last message; parts that are none are named in brackets."""
-    last = messages[-1] if messages and isinstance(messages[-1], dict) else {}
-    content = last.get("content")
-    if not isinstance(content, list):
-        return content if isinstance(content, str) else ""
-    parts = [part for part in content if isinstance(part, dict)]
-    return "\n".join(part.get("text", "") if part.get("type") == "text" else f"[{part.get('type')}]" for part in parts)
+def _last_parts(messages: object) -> tuple[Part, ...]:
+    last = messages[-1] if isinstance(messages, list) and messages else None
+    return parts_of(last.get("content")) if isinstance(last, dict) else ()

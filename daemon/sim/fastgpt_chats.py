@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import define, field
 
+from daemon.clock import Clock, rfc3339
 from daemon.sim.bell import Bell
 
 MOST_CHATS = 20_000  # the least recently used are forgotten
@@ -21,6 +22,7 @@ class Record:
     question: str
     answer: str
     rows: list[Row]
+    feedback: dict[str, str] = field(factory=dict)  # userGoodFeedback, userBadFeedback
 
 
 @define(eq=False)
@@ -36,6 +38,10 @@ class Chat:
     app_id: str
     chat_id: str
     title: str = ""
+    custom_title: str | None = None
+    top: bool = False
+    began_at: str = ""
+    updated_at: str = ""
     turns: int = 0
     running: asyncio.Event | None = None  # set to stop the run
     paused: Paused | None = None
@@ -45,6 +51,7 @@ class Chat:
 
 @define(eq=False)
 class Chats:
+    clock: Clock
     changed: Bell = field(factory=Bell, init=False)  # rung when a run begins or ends
     _chats: OrderedDict[tuple[str, str], Chat] = field(factory=OrderedDict, init=False)
     _records: int = field(default=0, init=False)
@@ -59,14 +66,15 @@ class Chats:
         place = (app_id, chat_id)
         chat = self._chats.get(place)
         if chat is None:
-            chat = self._chats[place] = Chat(app_id, chat_id)
+            now = rfc3339(self.clock.now())
+            chat = self._chats[place] = Chat(app_id, chat_id, began_at=now, updated_at=now)
             if len(self._chats) > MOST_CHATS:
                 self._forget_one()
         self._chats.move_to_end(place)
         return chat
 
     def begin(self, chat: Chat, stop: asyncio.Event) -> None:
-        chat.running = stop
+        chat.running, chat.updated_at = stop, rfc3339(self.clock.now())
         self.changed.ring()
 
     def end(self, chat: Chat) -> None:
@@ -78,11 +86,25 @@ class Chats:
         """A resumed run extends the record it began."""
         earlier = chat.records.get(data_id)
         if earlier is not None:
-            record = Record(earlier.question, earlier.answer + record.answer, earlier.rows + record.rows)
+            whole = earlier.answer + record.answer
+            record = Record(earlier.question, whole, earlier.rows + record.rows, earlier.feedback)
         self._records += earlier is None
         chat.records[data_id] = record
         if self._records > MOST_RECORDS and len(self._chats) > 1:
             self._forget_one()
+
+    def of(self, app_id: str) -> list[Chat]:
+        """Pinned ones first, then by their last use, newest first."""
+        chats = [chat for chat in reversed(self._chats.values()) if chat.app_id == app_id]
+        return sorted(chats, key=lambda chat: not chat.top)
+
+    def remove(self, app_id: str, chat_id: str) -> None:
+        chat = self._chats.pop((app_id, chat_id), None)
+        self._records -= len(chat.records) if chat else 0
+
+    def drop(self, chat: Chat, data_id: str) -> None:
+        """One answer of it."""
+        self._records -= chat.records.pop(data_id, None) is not None
 
     def _forget_one(self) -> None:
         _, chat = self._chats.popitem(last=False)

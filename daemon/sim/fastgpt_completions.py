@@ -11,6 +11,7 @@ from daemon.sim.cuts import cut, gone
 from daemon.sim.fastgpt_ask import Ask, Keys
 from daemon.sim.fastgpt_chats import Chat, Chats, Paused, Record
 from daemon.sim.fastgpt_errors import BUSY, Refusal, answer, plain, rate
+from daemon.sim.fastgpt_files import Looker
 from daemon.sim.fastgpt_frames import document, frames, heartbeat
 from daemon.sim.fastgpt_pen import Pen, gathered, paused
 from daemon.sim.fastgpt_profiles import Profile
@@ -75,11 +76,14 @@ class Completions:
     chats: Chats
     planner: Planner
     limiter: Limiter
+    looker: Looker
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = json_of(await request.read())
         stream = isinstance(body, dict) and body.get("stream") is True
         ask = self.keys.read(request, body)
+        if isinstance(ask, Ask):
+            ask = evolve(ask, shown=await self.looker.look(ask.parts))
         refusal = ask if isinstance(ask, Refusal) else self.limiter.refusal() or self._taken(ask)
         if refusal is not None or isinstance(ask, Refusal):
             return answer(refusal or mishap_error(Script()), self.profile, stream=stream)
@@ -110,6 +114,7 @@ class Completions:
             question=ask.question,
             number=chat.turns + 1 if chat else 1,
             variables=ask.variables,
+            files=tuple(ask.shown.values()),
         )
         run = self.planner.plan(ask, script, chat, self.scripts.answer(script, turn))
         work = Work(ask, run, script, chat)

@@ -34,7 +34,7 @@ class Records:
         ]
 
     async def rows(self, request: web.Request) -> web.Response:
-        app = self._app(request, request.query)
+        app = self.app_of(request, request.query)
         if isinstance(app, Refusal):
             return answer(app, self.profile, stream=False)
         chat = self.chats.find(app.id, request.query.get("chatId", ""))
@@ -46,7 +46,7 @@ class Records:
         """A page counted from the newest message back, told oldest first; without the nodes."""
         body = json_of(await request.read())
         told = body if isinstance(body, dict) else {}
-        app = self._app(request, told)
+        app = self.app_of(request, told)
         if isinstance(app, Refusal):
             return answer(app, self.profile, stream=False)
         chat = self.chats.find(app.id, str(told.get("chatId", "")))
@@ -56,7 +56,7 @@ class Records:
         return wrapped({"list": page, "total": len(said)})
 
     async def init(self, request: web.Request) -> web.Response:
-        app = self._app(request, request.query)
+        app = self.app_of(request, request.query)
         if isinstance(app, Refusal):
             return answer(app, self.profile, stream=False)
         chat_id = request.query.get("chatId", "")
@@ -85,7 +85,7 @@ class Records:
     async def stop(self, request: web.Request) -> web.Response:
         body = json_of(await request.read())
         told = body if isinstance(body, dict) else {}
-        app = self._app(request, told)
+        app = self.app_of(request, told)
         if isinstance(app, Refusal):
             return answer(app, self.profile, stream=False)
         chat = self.chats.find(app.id, str(told.get("chatId", "")))
@@ -95,7 +95,7 @@ class Records:
             return wrapped({"success": True})
         return wrapped({"success": True, "completed": True, "chatGenerateStatus": DONE})
 
-    def _app(self, request: web.Request, told: Mapping[str, Any]) -> App | Refusal:
+    def app_of(self, request: web.Request, told: Mapping[str, Any]) -> App | Refusal:
         key = self.keys.key_of(request)
         return key if isinstance(key, Refusal) else self.keys.app_of(request, key, told.get("appId"))
 
@@ -109,7 +109,13 @@ def _said(data_id: str, record: Record) -> list[dict[str, Any]]:
     asked, answered = ({"type": "text", "text": {"content": words}} for words in (record.question, record.answer))
     return [
         {"_id": f"{data_id}-h", "dataId": f"{data_id}-h", "obj": "Human", "value": [asked]},
-        {"_id": data_id, "dataId": data_id, "obj": "AI", "value": [answered] if record.answer else []},
+        {
+            "_id": data_id,
+            "dataId": data_id,
+            "obj": "AI",
+            "value": [answered] if record.answer else [],
+            **record.feedback,
+        },
     ]
 
 

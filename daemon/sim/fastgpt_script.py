@@ -6,6 +6,9 @@ from typing import Any, Literal
 
 from attrs import define, field, frozen
 
+from daemon.codec import encode_text, parse
+from daemon.errors import Invalid
+
 Mishap = Literal["", "node-failure", "error-before", "error-mid-stream", "no-done", "cut"]
 
 
@@ -18,11 +21,37 @@ class Turn:
     question: str
     number: int  # in its chat, from 1
     variables: Mapping[str, Any]
+    files: tuple[str, ...] = ()  # what its pictures and files are
+
+
+@frozen(kw_only=True)
+class Judging:
+    """An app that answers in JSON. A word of a label in the question decides, the first label first.
+
+    `after`: only what follows its last occurrence is judged, so that the words of a prompt are left out.
+    """
+
+    labels: dict[str, list[str]]
+    otherwise: str = "other"
+    after: str = ""
+    more: dict[str, Any] = field(factory=dict)  # put into every answer
+
+    def answer(self, question: str) -> str:
+        said = question.rpartition(self.after)[2] if self.after else question
+        for label, words in self.labels.items():
+            for word in words:
+                if word in said:
+                    return self._told(label, 0.92, f"提到了“{word}”")
+        return self._told(self.otherwise, 0.4, "没有提到任何关键词")
+
+    def _told(self, label: str, confidence: float, reason: str) -> str:
+        return encode_text({"label": label, "confidence": confidence, "reason": reason, **self.more})
 
 
 @frozen(kw_only=True)
 class Script:
-    """`answer` may name {question}, {number}, {app_id} and {chat_id}; `nodes` are rows between start and AI node."""
+    """`answer` may name {question}, {number}, {app_id}, {chat_id}, {files} and, after a form, {form.KEY}; `nodes` are
+    rows between start and AI node."""
 
     answer: str = "收到：{question}"
     reasoning: str = ""
@@ -39,6 +68,8 @@ class Script:
     output_tokens: int | None = None
     variables: dict[str, Any] = field(factory=dict)  # what a variableUpdate node sets
     interactive: dict[str, Any] = field(factory=dict)  # {"type": …, "params": …}: the run pauses here first
+    branches: dict[str, str] = field(factory=dict)  # the option chosen there, to its own answer
+    judging: Judging | None = None
     plugin_output: dict[str, Any] = field(factory=dict)  # the row of a plugin app
     events: list[dict[str, Any]] = field(factory=list)  # {"event": …, "data": …} injected before the answer
     title: str = ""  # "": made of the first question
@@ -75,11 +106,29 @@ class Scripts:
                 return self._always[owner]
         return _USUAL
 
+    def standing(self, app_id: str) -> Script:
+        """What is in force when nothing passing is."""
+        return self._always.get(app_id) or self._always.get("", _USUAL)
+
     def answer(self, script: Script, turn: Turn) -> str:
         if self.answerer is not None:
             return self.answerer(turn)
+        if script.judging is not None:
+            return script.judging.answer(turn.question)
         known = {"number": str(turn.number), "app_id": turn.app_id, "chat_id": turn.chat_id}
-        text = script.answer
+        known["files"] = "；".join(turn.files)
+        if script.interactive:
+            known |= _filled(turn.question)
+        text = script.branches.get(turn.question, script.answer)
         for name, value in known.items():
             text = text.replace(f"{{{name}}}", value)
         return text.replace("{question}", turn.question)  # last, for a question may contain braces
+
+
+def _filled(question: str) -> dict[str, str]:
+    """What a form was filled in with, as {form.KEY}."""
+    try:
+        form = parse(question.encode())
+    except Invalid:
+        return {}
+    return {f"form.{key}": str(value) for key, value in form.items()} if isinstance(form, dict) else {}

@@ -91,6 +91,11 @@ class Accounts:
     def show_qr(self, device: Device) -> None:
         device.state, device.uuid, device.qr_at = State.QR, self._letters(20), self.clock.monotonic()
 
+    def show_dialog(self, device: Device) -> None:
+        """On the telephone, which has then nothing to scan."""
+        self.show_qr(device)
+        device.state = State.SCANNED
+
     def expired(self, device: Device) -> bool:
         return self.clock.monotonic() - device.qr_at > QR_LIFE_S
 

@@ -6,7 +6,7 @@ from typing import Any
 from attrs import frozen
 
 from daemon.sim.gewe_accounts import Accounts, Device
-from daemon.sim.gewe_wire import Reply, missing, no_device
+from daemon.sim.gewe_wire import OFFLINE, Reply, missing, no_device, refused
 from daemon.sim.ledger import Entry
 
 
@@ -28,6 +28,13 @@ class Call:
         device = accounts.find(self.token, app_id)
         return device, {} if device is not None else no_device(operation, str(app_id))
 
+    def live(self, accounts: Accounts, operation: str, *required: str) -> tuple[Device | None, Reply]:
+        """The same, of a device whose session WeChat still has."""
+        device, refusal = self.device(accounts, operation, *required)
+        if device is not None and not device.alive:
+            return None, refused(operation, OFFLINE)
+        return device, refusal
+
 
 Answers = Callable[[Call], Reply | Awaitable[Reply]]
 
@@ -37,3 +44,4 @@ class Endpoint:
     path: str  # below the prefix, such as message/postText
     answers: Answers
     needs_token: bool = True
+    hosted_only: bool = False

@@ -73,6 +73,7 @@ class Callbacks:
     _seq: int = field(default=0, init=False)
     _ended: int = field(default=0, init=False)
     _overtaken: Bell = field(factory=Bell, init=False)
+    _later: set[asyncio.Task[None]] = field(factory=set, init=False)
 
     def set_url(self, token: str, url: str) -> None:
         """Through the API: the header secret of the console is dropped (contract 2.1)."""
@@ -104,6 +105,27 @@ class Callbacks:
                 await asyncio.sleep(knobs.copy_after_s)
                 await self._push(token, body, shaped, copy=copy)
         return first
+
+    def later(self, token: str, *events: Mapping[str, Any]) -> None:
+        """Push these, one after the other, once the call that led to them is answered."""
+
+        async def in_turn() -> None:
+            for event in events:
+                await self.deliver(token, event)
+
+        task = asyncio.create_task(in_turn())
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    async def settle(self) -> None:
+        """Return once nothing that was left for later is on its way any more."""
+        while self._later:
+            await asyncio.wait(self._later)
+
+    async def abandon(self) -> None:
+        for task in tuple(self._later):
+            task.cancel()
+        await self.settle()
 
     def lost(self, body: Mapping[str, Any], outcome: str) -> Delivery:
         """Nothing is pushed; that, too, is on record."""

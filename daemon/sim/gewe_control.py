@@ -9,7 +9,7 @@ from daemon.codec import parse, structure, unstructure
 from daemon.errors import Invalid, Problem
 from daemon.sim.control import number
 from daemon.sim.gate import reply
-from daemon.sim.gewe_accounts import Accounts, Device
+from daemon.sim.gewe_accounts import Device
 from daemon.sim.gewe_callbacks import Delivery, Knobs
 from daemon.sim.wechat import PATIENCE_S, WeChat
 
@@ -68,11 +68,12 @@ class Drop:
     app_id: str
     reconnectable: bool = True
     tell: bool = True
+    event: str = "LOGOUT"
 
 
 @frozen(kw_only=True)
 class AccountStep:
-    """`action`: scan, confirm, cancel, or none; the knobs are set where given."""
+    """`action`: scan, confirm, cancel, comes-back, or none; the knobs are set where given."""
 
     app_id: str
     action: str = ""
@@ -105,34 +106,34 @@ class GeweControl:
         ]
 
     async def person(self, request: web.Request) -> web.Response:
-        it = await _asked(request, Person)
-        return _pushed(await self.wechat.person_writes(it.app_id, it.wxid, it.text, name=it.name, age_s=it.age_s))
+        it = await asked(request, Person)
+        return pushed(await self.wechat.person_writes(it.app_id, it.wxid, it.text, name=it.name, age_s=it.age_s))
 
     async def group(self, request: web.Request) -> web.Response:
-        it = await _asked(request, Group)
-        return _pushed(await self.wechat.group_writes(it.app_id, it.room, it.wxid, it.text, at=it.at, name=it.name))
+        it = await asked(request, Group)
+        return pushed(await self.wechat.group_writes(it.app_id, it.room, it.wxid, it.text, at=it.at, name=it.name))
 
     async def owner(self, request: web.Request) -> web.Response:
-        it = await _asked(request, Phone)
-        return _pushed(await self.wechat.owner_writes_on_phone(it.app_id, it.to, it.text))
+        it = await asked(request, Phone)
+        return pushed(await self.wechat.owner_writes_on_phone(it.app_id, it.to, it.text))
 
     async def sample(self, request: web.Request) -> web.Response:
-        it = await _asked(request, SampleOf)
-        return _pushed(await self.wechat.sample(it.app_id, it.name, fresh=it.fresh))
+        it = await asked(request, SampleOf)
+        return pushed(await self.wechat.sample(it.app_id, it.name, fresh=it.fresh))
 
     async def raw(self, request: web.Request) -> web.Response:
-        it = await _asked(request, Raw)
-        return _pushed(await self.wechat.raw(it.app_id, it.body))
+        it = await asked(request, Raw)
+        return pushed(await self.wechat.raw(it.app_id, it.body))
 
     async def history(self, request: web.Request) -> web.Response:
-        it = await _asked(request, History)
+        it = await asked(request, History)
         pushed = await self.wechat.history_burst(it.app_id, it.wxid, it.number, age_s=it.age_s)
         return reply({"pushed": len(pushed), "accepted": sum(delivery.accepted for delivery in pushed)})
 
     async def drop(self, request: web.Request) -> web.Response:
-        it = await _asked(request, Drop)
-        delivery = await self.wechat.drop(it.app_id, reconnectable=it.reconnectable, tell=it.tell)
-        return _pushed(delivery) if delivery is not None else reply({"outcome": "untold"})
+        it = await asked(request, Drop)
+        delivery = await self.wechat.drop(it.app_id, reconnectable=it.reconnectable, tell=it.tell, event=it.event)
+        return pushed(delivery) if delivery is not None else reply({"outcome": "untold"})
 
     async def received(self, request: web.Request) -> web.Response:
         """?to=; with ?number= it waits for so many, at most ?timeout= seconds."""
@@ -149,8 +150,8 @@ class GeweControl:
         return reply({"accounts": [_shown(device) for device in self.wechat.accounts]})
 
     async def step(self, request: web.Request) -> web.Response:
-        it = await _asked(request, AccountStep)
-        _act(self.wechat.accounts, it)
+        it = await asked(request, AccountStep)
+        await _act(self.wechat, it)
         device = self.wechat.accounts.get(it.app_id)
         for knob in ("false_online", "silent", "needs_code"):
             value = getattr(it, knob)
@@ -168,29 +169,31 @@ class GeweControl:
 
     async def set_knobs(self, request: web.Request) -> web.Response:
         """All of them: what is left out goes back to its usual value."""
-        self.wechat.callbacks.knobs = await _asked(request, Knobs)
+        self.wechat.callbacks.knobs = await asked(request, Knobs)
         return reply(unstructure(self.wechat.callbacks.knobs))
 
 
-async def _asked(request: web.Request, shape: type[T]) -> T:
+async def asked(request: web.Request, shape: type[T]) -> T:
     return structure(parse(await request.read()), shape)
 
 
-def _act(accounts: Accounts, it: AccountStep) -> None:
+async def _act(wechat: WeChat, it: AccountStep) -> None:
     match it.action:
         case "scan":
-            accounts.scan(it.app_id)
+            wechat.scan_login(it.app_id)
         case "confirm":
-            accounts.confirm(it.app_id, wxid=it.wxid, nick_name=it.nick_name)
+            await wechat.confirm_login(it.app_id, wxid=it.wxid, nick_name=it.nick_name)
         case "cancel":
-            accounts.cancel(it.app_id)
+            wechat.cancel_login(it.app_id)
+        case "comes-back":
+            await wechat.comes_back(it.app_id)
         case "":
             return
         case _:
-            raise Invalid(problems=[Problem("action", "scan, confirm or cancel")])
+            raise Invalid(problems=[Problem("action", "scan, confirm, cancel or comes-back")])
 
 
-def _pushed(delivery: Delivery) -> web.Response:
+def pushed(delivery: Delivery) -> web.Response:
     return reply(asdict(delivery))
 
 

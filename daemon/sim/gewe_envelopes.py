@@ -30,6 +30,10 @@ class Envelope(StrEnum):
     V2B = "v2b"  # the real sender and the prefix, no group at all
     V2C = "v2c"  # the group as sender, and the prefix
 
+    @property
+    def is_flat(self) -> bool:
+        return self in (Envelope.V2A, Envelope.V2B, Envelope.V2C)
+
 
 def wrapped(body: Mapping[str, Any], envelope: Envelope) -> Body:
     """A v1 event as this envelope has it."""
@@ -51,7 +55,7 @@ def flat(body: Mapping[str, Any], envelope: Envelope) -> Body:
     data, wxid = body.get("Data", {}), body.get("Wxid")
     head = {"appid": body["Appid"], **({"wxid": wxid} if wxid else {})}
     if body["TypeName"] != "AddMsg":
-        event = EVENTS.get(body["TypeName"], "UNKNOWN")
+        event = body.get("Event") or EVENTS.get(body["TypeName"], "UNKNOWN")
         who = {"fromUser": data["UserName"]["string"]} if "UserName" in data else {}
         return {**head, "msgType": event, **who}
     push = {"pushContent": data["PushContent"]} if "PushContent" in data else {}

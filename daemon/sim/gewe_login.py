@@ -1,5 +1,7 @@
 """Tokens, logins and the account's state, as GeWe shows them (contract 2.1, 2.2, 15.2-15.5)."""
 
+import base64
+
 from attrs import define
 
 from daemon.sim.gewe_accounts import Accounts, Device, State
@@ -20,9 +22,14 @@ from daemon.sim.gewe_wire import (
     plain,
     refused,
 )
+from daemon.sim.pictures import jpeg
+from daemon.sim.wechat_events import account_event
 
 SELF_HOSTED_DEVICES = 2  # a token, contract 1.3
-QR_IMAGE = "data:image/jpg;base64,/9j/4AAQSkZJRgABAQAASABIAAD/2wBDAAgGBgcGBQgHBwcJCQgKDBQNDAsLDBkSEw8UHRofHh0aHBwg"
+QR_IMAGE = "data:image/jpg;base64," + base64.b64encode(jpeg(64, 64)).decode()
+EXPIRED = "二维码已过期"  # this text is ours: none is on record
+RESCAN = "账号需要重新扫码登录"
+DIALOG_FAILED = "弹框登录失败"
 STATUS = {State.QR: 0, State.SCANNED: 1, State.ONLINE: 2, State.CANCELLED: 4}
 
 
@@ -40,6 +47,7 @@ class Login:
             Endpoint("login/deviceList", self.device_list),
             Endpoint("login/getLoginQrCode", self.qr_code),
             Endpoint("login/checkLogin", self.check_login),
+            Endpoint("login/dialogLogin", self.dialog),
             Endpoint("login/checkOnline", self.check_online),
             Endpoint("login/reconnection", self.reconnection),
             Endpoint("login/logout", self.logout),
@@ -93,13 +101,28 @@ class Login:
             return refusal
         waiting = device.state in (State.QR, State.SCANNED)
         if call.body["uuid"] != device.uuid or (waiting and self.accounts.expired(device)):
-            return refused(CHECK_FAILED, "二维码已过期")  # this text is ours: none is on record
+            return refused(CHECK_FAILED, EXPIRED)
         if waiting and device.needs_code and not call.body.get("captchCode"):
             return refused(CHECK_FAILED, NEEDS_CODE)
-        answer = given(_login(device)) if device.state in STATUS else refused(CHECK_FAILED, "二维码已过期")
+        answer = given(_login(device)) if device.state in STATUS else refused(CHECK_FAILED, EXPIRED)
         if self.accounts.auto_login:
             self.accounts.advance(device)
+            if waiting and device.online:
+                self._tell(device, "LOGIN_SUCCESS")
         return answer
+
+    def dialog(self, call: Call) -> Reply:
+        """A dialog on the telephone instead of a code; only where WeChat still knows the device."""
+        device, refusal = call.device(self.accounts, DIALOG_FAILED, "regionId")
+        if device is None:
+            return refusal
+        if device.online:
+            return refused(DIALOG_FAILED, LOGGED_IN)
+        if device.state is State.NONE or not device.reconnectable:
+            return refused(DIALOG_FAILED, RESCAN)
+        self.accounts.show_dialog(device)
+        call.entry.ids.update(appId=device.app_id, uuid=device.uuid)
+        return given({"appId": device.app_id, "uuid": device.uuid})
 
     def check_online(self, call: Call) -> Reply:
         device, refusal = call.device(self.accounts, "检测在线状态失败")
@@ -112,8 +135,9 @@ class Login:
         if device.online:
             return plain(FINE_ALREADY)
         if device.state is not State.OFFLINE or not device.reconnectable:
-            return refused("断线重连失败", "账号需要重新扫码登录")
+            return refused("断线重连失败", RESCAN)
         device.state = State.ONLINE
+        self._tell(device, "RECONNECT_START", "RECONNECT_SUCCESS")
         return ok()
 
     def logout(self, call: Call) -> Reply:
@@ -121,7 +145,14 @@ class Login:
         if device is None:
             return refusal
         device.state, device.reconnectable, device.false_online = State.OFFLINE, False, False
+        self._tell(device, "LOGOUT")
         return ok()
+
+    def _tell(self, device: Device, *events: str) -> None:
+        """By v2 names; v1 has no events for them."""
+        if self.callbacks.knobs.envelope.is_flat:
+            told = [account_event(device.app_id, device.wxid, event) for event in events]
+            self.callbacks.later(device.token, *told)
 
 
 def _login(device: Device) -> dict[str, object]:

@@ -11,6 +11,7 @@ PREFIXES = ("/gewe/v2/api", "/v2/api")  # hosted, self-hosted
 HOSTED = PREFIXES[0]
 
 HEADER_MISSING = "header:X-GEWE-TOKEN 不可为空"
+HOSTED_ONLY = "该接口仅支持付费版"  # this text is ours: none is on record
 OFFLINE = "微信已离线"
 TOO_OFTEN = "操作过于频繁，请稍后再试"
 LOGGED_IN = "微信已登录，请勿重复登录。"

@@ -1,18 +1,23 @@
 """What simulated contacts have received: what the sends of a simulated GeWe led to."""
 
 import random
+import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from attrs import define, field, frozen
 
 from daemon.clock import Clock, to_ms
 from daemon.sim.bell import Bell
+from daemon.sim.pictures import Seen
 
 CAP = 200_000  # messages kept, oldest forgotten first
 FIRST_ID = 1 << 62  # far above 2^53, so that a reader through doubles is found out
 ID_BITS = 20  # of a millisecond's ids: a simulator started later never repeats those of an earlier one
 STEP = 1 << 15  # between two ids, at most
+
+_QUOTED = re.compile(r"<refermsg>.*?<svrid>(\d+)</svrid>", re.DOTALL)
 
 
 @frozen(kw_only=True)
@@ -26,6 +31,15 @@ class Sent:
     new_msg_id: int
     create_time: int
     monotonic: float
+    fields: Mapping[str, Any] = field(factory=dict)  # all that was asked for
+    seen: Seen | None = None  # the medium, where GeWe fetched it
+    media_key: str = ""  # finds its bytes among the simulator's media
+
+    @property
+    def quoted(self) -> int | None:
+        """The newMsgId of the message this one answers."""
+        found = _QUOTED.search(self.text) if self.kind == "postAppMsg" else None
+        return int(found[1]) if found else None
 
 
 @define(eq=False)

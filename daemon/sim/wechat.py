@@ -1,35 +1,26 @@
 """The WeChat side of the GeWe simulator: people who write, an owner with a phone, and what has reached them."""
 
 import asyncio
-import random
 from collections.abc import Sequence
 
-from attrs import define, field
+from attrs import define
 
-from daemon.clock import Clock
 from daemon.errors import Invalid, Problem
-from daemon.sim.gewe_accounts import Accounts, Device, State
-from daemon.sim.gewe_callbacks import Callbacks, Delivery
-from daemon.sim.people import People
-from daemon.sim.sent import Sends
-from daemon.sim.wechat_events import Body, Line, Numbers, Samples, offline, renumbered, room_source, text
+from daemon.sim.gewe_accounts import Device
+from daemon.sim.gewe_callbacks import Delivery
+from daemon.sim.wechat_events import PRIVATE_SOURCE, Body, Line, renumbered, room_source
+from daemon.sim.wechat_friends import Befriending
+from daemon.sim.wechat_logins import Logins
+from daemon.sim.wechat_people import Senders
+from daemon.sim.wechat_rooms import Rooming
 
 PATIENCE_S = 10.0  # how long a wait for texts lasts, unless it says otherwise
 MOST_AT_ONCE = 32  # pushes of a burst under way at the same time
 
 
 @define(eq=False, kw_only=True)
-class WeChat:
+class WeChat(Senders, Befriending, Rooming, Logins):
     """Who writes is awaited until GeWe has pushed the event, or given up."""
-
-    clock: Clock
-    random: random.Random
-    accounts: Accounts
-    callbacks: Callbacks
-    sends: Sends
-    people: People
-    samples: Samples = field(factory=Samples)
-    _numbers: Numbers = field(factory=Numbers, init=False)
 
     async def person_writes(self, app_id: str, wxid: str, words: str, *, name: str = "", age_s: int = 0) -> Delivery:
         device = self.accounts.get(app_id)
@@ -57,8 +48,15 @@ class WeChat:
     async def owner_writes_on_phone(self, app_id: str, to: str, words: str) -> Delivery:
         """A callback with the account itself as sender: sends by API have none."""
         device = self.accounts.get(app_id)
-        source = {"source": room_source((), 3)} if to.endswith("@chatroom") else {}
-        line = Line(app_id=app_id, wxid=device.wxid, sender=device.wxid, to=to, content=words, push=None, **source)
+        line = Line(
+            app_id=app_id,
+            wxid=device.wxid,
+            sender=device.wxid,
+            to=to,
+            content=words,
+            push=None,
+            source=room_source((), 3) if to.endswith("@chatroom") else PRIVATE_SOURCE,
+        )
         return await self._push(device, self._text(line))
 
     async def sample(self, app_id: str, name: str, *, fresh: bool = True) -> Delivery:
@@ -69,7 +67,7 @@ class WeChat:
         body = self.samples.body(name, app_id, device.wxid)
         if fresh:
             new_id, now = self.sends.new_id(), self._now()
-            body = renumbered(body, numbers=self._numbers, new_msg_id=new_id, create_time=now)
+            body = renumbered(body, numbers=self.numbers, new_msg_id=new_id, create_time=now)
         return await self._push(device, body)
 
     async def raw(self, app_id: str, body: Body) -> Delivery:
@@ -98,12 +96,6 @@ class WeChat:
 
         return list(await asyncio.gather(*(one(body) for body in bodies)))
 
-    async def drop(self, app_id: str, *, reconnectable: bool = True, tell: bool = True) -> Delivery | None:
-        """WeChat ends the session; GeWe pushes Offline, unless it does not `tell`."""
-        device = self.accounts.get(app_id)
-        device.state, device.reconnectable = State.OFFLINE, reconnectable
-        return await self.callbacks.deliver(device.token, offline(app_id, device.wxid)) if tell else None
-
     def received(self, to: str) -> list[str]:
         """The texts this person or room has, in order; of other kinds, what describes them."""
         return [sent.text for sent in self.sends.received(to)]
@@ -114,25 +106,4 @@ class WeChat:
         return self.received(to)
 
     def _private(self, device: Device, wxid: str, words: str, *, name: str = "", age_s: int = 0) -> Body:
-        line = Line(
-            app_id=device.app_id,
-            wxid=device.wxid,
-            sender=wxid,
-            to=device.wxid,
-            content=words,
-            push=f"{self.people.name(wxid, name)} : {words}",
-        )
-        return self._text(line, age_s=age_s)
-
-    def _text(self, line: Line, *, age_s: int = 0) -> Body:
-        new_id = self.sends.new_id()
-        return text(line, numbers=self._numbers, new_msg_id=new_id, create_time=self._now() - age_s)
-
-    async def _push(self, device: Device, body: Body) -> Delivery:
-        """A session WeChat has ended hears nothing; what was written meanwhile comes with the history, if at all."""
-        if not device.alive:
-            return self.callbacks.lost(body, "offline")
-        return await self.callbacks.deliver(device.token, body)
-
-    def _now(self) -> int:
-        return int(self.clock.now().timestamp())
+        return self._said(device, wxid, words, push=f"{self.people.name(wxid, name)} : {words}", age_s=age_s)

@@ -1,5 +1,6 @@
 """The events a WeChat session gives rise to, as v1 bodies; among them the samples of the contract."""
 
+import base64
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -10,6 +11,7 @@ from daemon.codec import parse
 
 Body = dict[str, Any]
 
+ACCOUNT = "Account"  # our name for what v1 has no event for
 SAMPLE_BOT = "wxid_bot000000000001"
 _SOURCE_END = (
     "\t<signature>v1_volHXhv4</signature>\n"
@@ -20,7 +22,7 @@ PRIVATE_SOURCE = "<msgsource>\n" + _SOURCE_END
 
 @frozen(kw_only=True)
 class Line:
-    """A text on its way into a callback."""
+    """A message on its way into a callback."""
 
     app_id: str
     wxid: str  # the account
@@ -29,6 +31,9 @@ class Line:
     content: str
     push: str | None
     source: str = PRIVATE_SOURCE
+    kind: int = 1  # MsgType
+    inline: bytes = b""  # ImgBuf: a picture's thumb, or the voice
+    status: int = 3  # 4 is a notice
 
 
 @define(eq=False)
@@ -45,16 +50,17 @@ class Numbers:
 
 
 def text(line: Line, *, numbers: Numbers, new_msg_id: int, create_time: int) -> Body:
+    """A message of any kind, in spite of the name: a text is the usual one."""
     msg_id, seq = numbers.next()
     data: Body = {
         "MsgId": msg_id,
         "FromUserName": {"string": line.sender},
         "ToUserName": {"string": line.to},
-        "MsgType": 1,
+        "MsgType": line.kind,
         "Content": {"string": line.content},
-        "Status": 3,
-        "ImgStatus": 1,
-        "ImgBuf": {"iLen": 0},
+        "Status": line.status,
+        "ImgStatus": 2 if line.kind in (3, 47) else 1,
+        "ImgBuf": _inline(line.inline),
         "CreateTime": create_time,
         "MsgSource": line.source,
         **({"PushContent": line.push} if line.push is not None else {}),
@@ -64,9 +70,18 @@ def text(line: Line, *, numbers: Numbers, new_msg_id: int, create_time: int) -> 
     return {"TypeName": "AddMsg", "Appid": line.app_id, "Wxid": line.wxid, "Data": data}
 
 
+def _inline(raw: bytes) -> Body:
+    return {"iLen": len(raw), "buffer": base64.b64encode(raw).decode()} if raw else {"iLen": 0}
+
+
 def room_source(at: Sequence[str], members: int) -> str:
     listed = f"\t<atuserlist><![CDATA[,{','.join(at)}]]></atuserlist>\n\t<pua>1</pua>\n" if at else ""
     return f"<msgsource>\n{listed}\t<silence>0</silence>\n\t<membercount>{members}</membercount>\n{_SOURCE_END}"
+
+
+def account_event(app_id: str, wxid: str, event: str) -> Body:
+    """What only the flat envelope tells of an account; `event` by its v2 name."""
+    return {"TypeName": ACCOUNT, "Appid": app_id, "Wxid": wxid, "Event": event}
 
 
 def offline(app_id: str, wxid: str) -> Body:

@@ -26,8 +26,8 @@ def add(tx: Tx, vault: Vault, account: Account, *, group: str) -> None:
     tx.run(
         """
         INSERT INTO accounts (id, app_id, wxid, name, product, base_url, token, callback_group, state, state_reason,
-                              workflow_id, policy, created_ms, updated_ms, version)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+                              workflow_id, policy, created_ms, updated_ms, version, relogin)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
         """,
         account.id,
         account.app_id,
@@ -44,6 +44,7 @@ def add(tx: Tx, vault: Vault, account: Account, *, group: str) -> None:
         to_ms(account.created_at),
         to_ms(account.updated_at),
         account.version,
+        account.relogin,
     )
 
 
@@ -53,7 +54,7 @@ def save(tx: Tx, vault: Vault, account: Account) -> None:
         """
         UPDATE accounts
            SET app_id = $2, wxid = $3, name = $4, product = $5, base_url = $6, token = $7, state = $8,
-               state_reason = $9, workflow_id = $10, policy = $11, updated_ms = $12, version = $13
+               state_reason = $9, workflow_id = $10, policy = $11, updated_ms = $12, version = $13, relogin = $14
          WHERE id = $1
         """,
         account.id,
@@ -69,24 +70,49 @@ def save(tx: Tx, vault: Vault, account: Account) -> None:
         encode_text(account.policy),
         to_ms(account.updated_at),
         account.version,
+        account.relogin,
     )
 
 
-def observe(tx: Tx, account_id: AccountId, state: AccountState, reason: str | None) -> bool:
-    """Move the account to `state` by what was seen of it. A suspended one stays where its operator put it."""
-    changed = tx.run(
-        "UPDATE accounts SET state = $2, state_reason = $3, updated_ms = $4 WHERE id = $1 AND state <> 'suspended'",
+def standing(tx: Tx, account_id: AccountId) -> sqlite3.Row | None:
+    """`state`, `state_reason`, `name` and `relogin` as they are stored now."""
+    return tx.one("SELECT state, state_reason, name, relogin FROM accounts WHERE id = $1", account_id)
+
+
+def put_state(tx: Tx, account_id: AccountId, state: AccountState, reason: str | None) -> None:
+    """Where the account has come to. The first time that it is online is kept."""
+    tx.run(
+        """
+        UPDATE accounts
+           SET state = $2, state_reason = $3, updated_ms = $4,
+               online_since_ms = CASE WHEN $2 = 'online' THEN coalesce(online_since_ms, $4) ELSE online_since_ms END
+         WHERE id = $1
+        """,
         account_id,
         state,
         reason,
         tx.now_ms,
     )
-    return changed > 0
 
 
 def identify(tx: Tx, account_id: AccountId, wxid: Wxid) -> None:
     """The callback said who the account is; until then only its device was known."""
     tx.run("UPDATE accounts SET wxid = $2 WHERE id = $1 AND wxid IS NULL", account_id, wxid)
+
+
+def put_wxid(tx: Tx, account_id: AccountId, wxid: Wxid) -> None:
+    """Who has just been logged in."""
+    tx.run("UPDATE accounts SET wxid = $2 WHERE id = $1", account_id, wxid)
+
+
+def put_device(tx: Tx, account_id: AccountId, app_id: AppId) -> None:
+    tx.run("UPDATE accounts SET app_id = $2 WHERE id = $1", account_id, app_id)
+
+
+def device_of(tx: Tx, app_id: AppId) -> str | None:
+    """The id of the account on this device."""
+    found: str | None = tx.value("SELECT id FROM accounts WHERE app_id = $1", app_id)
+    return found
 
 
 def remove(tx: Tx, account_id: AccountId) -> None:
@@ -103,15 +129,26 @@ def everything(tx: Tx, vault: Vault) -> list[tuple[Account, str]]:
     return [(_account(row, vault), row["callback_group"]) for row in rows]
 
 
-def add_callback_key(tx: Tx, group: str, digest: bytes, *, retire_at: datetime | None = None) -> None:
-    """A new key for the group; the ones before it are honoured until `retire_at`."""
-    if retire_at is not None:
-        tx.run(
-            "UPDATE callback_keys SET expires_ms = $2 WHERE callback_group = $1 AND expires_ms IS NULL",
-            group,
-            to_ms(retire_at),
-        )
+def add_callback_key(tx: Tx, group: str, digest: bytes) -> None:
+    """One more key for the group; those before it are honoured until they are retired."""
     tx.run("INSERT INTO callback_keys (hash, callback_group, created_ms) VALUES ($1, $2, $3)", digest, group, tx.now_ms)
+
+
+def retire_callback_keys(tx: Tx, group: str, *, but: bytes, at: datetime) -> None:
+    """All keys of the group but one are honoured until then, and no longer."""
+    tx.run(
+        """
+        UPDATE callback_keys SET expires_ms = $3
+         WHERE callback_group = $1 AND hash <> $2 AND (expires_ms IS NULL OR expires_ms > $3)
+        """,
+        group,
+        but,
+        to_ms(at),
+    )
+
+
+def drop_callback_key(tx: Tx, digest: bytes) -> None:
+    tx.run("DELETE FROM callback_keys WHERE hash = $1", digest)
 
 
 def callback_keys(tx: Tx) -> list[CallbackKey]:
@@ -145,6 +182,8 @@ def _account(row: sqlite3.Row, vault: Vault) -> Account:
         created_at=from_ms(row["created_ms"]),
         updated_at=from_ms(row["updated_ms"]),
         version=row["version"],
+        relogin=bool(row["relogin"]),
+        online_since=None if row["online_since_ms"] is None else from_ms(row["online_since_ms"]),
     )
 
 

@@ -4,6 +4,8 @@ import sqlite3
 from collections.abc import Collection
 from datetime import datetime
 
+from attrs import frozen
+
 from daemon.clock import from_ms
 from daemon.codec import encode_text, parse
 from daemon.domain.alert import Alert, AlertType, NewAlert, Severity
@@ -54,41 +56,40 @@ def resolve(tx: Tx, fingerprint: str, *, by: str = "system") -> bool:
     return changed > 0
 
 
-def page(
-    tx: Tx,
-    *,
-    service: str | None = None,
-    severity: Severity | None = None,
-    resolved: bool | None = None,
-    unread: bool | None = None,
-    account_ids: Collection[str] | None = None,
-    before: str | None = None,
-    limit: int,
-) -> list[Alert]:
-    """Newest first. `account_ids`: only those of these accounts; None: all."""
+def resolve_under(tx: Tx, beginning: str, *, by: str = "system") -> int:
+    """Every open one whose fingerprint begins so; how many those were."""
+    return tx.run(
+        """
+        UPDATE alerts SET resolved_ms = $2, resolved_by = $3
+         WHERE resolved_ms IS NULL AND substr(fingerprint, 1, length($1)) = $1
+        """,
+        beginning,
+        tx.now_ms,
+        by,
+    )
+
+
+@frozen(kw_only=True)
+class Filter:
+    """Which alerts are wanted; None: whatever it is."""
+
+    service: str | None = None
+    severity: Severity | None = None
+    resolved: bool | None = None
+    unread: bool | None = None
+    account_ids: Collection[str] | None = None  # only those of these accounts
+
+
+def page(tx: Tx, wanted: Filter, *, before: str | None, limit: int) -> tuple[list[Alert], int]:
+    """Newest first, and how many there are in all."""
     rows = tx.all(
         f"SELECT * FROM alerts WHERE {_WANTED} AND ($6 IS NULL OR id < $6) ORDER BY id DESC LIMIT $7",  # noqa: S608
-        *_wanted(service, severity, resolved, unread, account_ids),
+        *_values(wanted),
         before,
         limit,
     )
-    return [_alert(row) for row in rows]
-
-
-def count(
-    tx: Tx,
-    *,
-    service: str | None = None,
-    severity: Severity | None = None,
-    resolved: bool | None = None,
-    unread: bool | None = None,
-    account_ids: Collection[str] | None = None,
-) -> int:
-    total: int = tx.value(
-        f"SELECT count(*) FROM alerts WHERE {_WANTED}",  # noqa: S608  # text of ours
-        *_wanted(service, severity, resolved, unread, account_ids),
-    )
-    return total
+    total: int = tx.value(f"SELECT count(*) FROM alerts WHERE {_WANTED}", *_values(wanted))  # noqa: S608  # ours
+    return [_alert(row) for row in rows], total
 
 
 def mark_read(tx: Tx, alert_id: str) -> Alert | None:
@@ -109,15 +110,9 @@ _WANTED = """
 """
 
 
-def _wanted(
-    service: str | None,
-    severity: Severity | None,
-    resolved: bool | None,
-    unread: bool | None,
-    account_ids: Collection[str] | None,
-) -> tuple[object, ...]:
-    listed = None if account_ids is None else encode_text(sorted(account_ids))
-    return service, severity, resolved, unread, listed
+def _values(wanted: Filter) -> tuple[object, ...]:
+    listed = None if wanted.account_ids is None else encode_text(sorted(wanted.account_ids))
+    return wanted.service, wanted.severity, wanted.resolved, wanted.unread, listed
 
 
 def _moment(value: int | None) -> datetime | None:

@@ -192,6 +192,11 @@ def _quieten(path: Path, clock: Clock) -> None:
             (now_ms,),
         )
         db.execute("UPDATE messages SET standing = 'kept', reason = 'store.restored' WHERE standing = 'pending'")
+        if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'campaigns'").fetchone():  # an older one has none
+            db.execute(
+                "UPDATE campaigns SET state = 'paused', reason = 'store.restored'"
+                " WHERE state IN ('scheduled', 'running')"
+            )
         db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('restored_ms', ?)", (str(now_ms),))
         db.execute("COMMIT")
 

@@ -1,9 +1,11 @@
 """The table `conversations`, and the lines of one: what was received and what was sent."""
 
 import sqlite3
+from collections.abc import Collection
 from datetime import datetime
 
 from daemon.clock import from_ms, to_ms
+from daemon.codec import encode_text
 from daemon.domain.conversation import Author, Conversation, Line
 from daemon.domain.message import AccountId, ConversationId, MessageId, Wxid
 from daemon.store.tx import Tx
@@ -32,9 +34,18 @@ def get(tx: Tx, conversation_id: str) -> Conversation | None:
 
 
 def page(
-    tx: Tx, *, account_id: str | None, held: bool | None, before: tuple[datetime, str] | None, limit: int
+    tx: Tx,
+    *,
+    account_id: str | None,
+    account_ids: Collection[str] | None = None,
+    held: bool | None,
+    before: tuple[datetime, str] | None,
+    limit: int,
 ) -> list[Conversation]:
-    """Latest message first, those after the one that `before` names by its (last_message_ms, id)."""
+    """Latest message first, those after the one that `before` names by its (last_message_ms, id).
+
+    `account_ids`: only those of these accounts; None: of all.
+    """
     at, identifier = (None, None) if before is None else (to_ms(before[0]), before[1])
     rows = tx.all(
         """
@@ -42,29 +53,37 @@ def page(
          WHERE ($1 IS NULL OR account_id = $1)
            AND ($2 IS NULL OR (coalesce(held_until_ms, 0) > $3) = $2)
            AND ($4 IS NULL OR (last_message_ms, id) < ($4, $5))
-         ORDER BY last_message_ms DESC, id DESC LIMIT $6
+           AND ($6 IS NULL OR account_id IN (SELECT value FROM json_each($6)))
+         ORDER BY last_message_ms DESC, id DESC LIMIT $7
         """,
         account_id,
         held,
         tx.now_ms,
         at,
         identifier,
+        _listed(account_ids),
         limit,
     )
     return [_conversation(row) for row in rows]
 
 
-def count(tx: Tx, *, account_id: str | None, held: bool | None) -> int:
+def count(tx: Tx, *, account_id: str | None, account_ids: Collection[str] | None = None, held: bool | None) -> int:
     total: int = tx.value(
         """
         SELECT count(*) FROM conversations
          WHERE ($1 IS NULL OR account_id = $1) AND ($2 IS NULL OR (coalesce(held_until_ms, 0) > $3) = $2)
+           AND ($4 IS NULL OR account_id IN (SELECT value FROM json_each($4)))
         """,
         account_id,
         held,
         tx.now_ms,
+        _listed(account_ids),
     )
     return total
+
+
+def _listed(account_ids: Collection[str] | None) -> str | None:
+    return None if account_ids is None else encode_text(sorted(account_ids))
 
 
 def hold(tx: Tx, conversation_id: ConversationId, *, until: datetime, by: str) -> None:
@@ -105,7 +124,7 @@ _LINES = """
            sent_ms AS at_ms, received_ms, standing AS state, reason
       FROM messages WHERE conversation_id = $1 AND ($2 IS NULL OR id < $2) AND origin <> 'system'
     UNION ALL
-    SELECT id, CASE origin WHEN 'api' THEN 'person' ELSE 'assistant' END, NULL, 'text', text,
+    SELECT id, CASE WHEN origin IN ('api', 'campaign') THEN 'person' ELSE 'assistant' END, NULL, kind, text,
            created_ms, NULL, state, error
       FROM sends WHERE conversation_id = $1 AND ($2 IS NULL OR id < $2)
 """

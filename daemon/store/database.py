@@ -84,7 +84,6 @@ class Database:
     _opened: Opened
     _reserve: Reserve
     _every: float
-    _audit_key: bytes = field(kw_only=True, repr=False)
     _short: bool = field(kw_only=True)  # the reserve had to be given up to open the file
     _writer: Writer = field(init=False)
     _readers: Readers = field(init=False)
@@ -98,11 +97,9 @@ class Database:
         self._keeper = Keeper(self, self.clock, self._opened.identity, self._reserve, self._every)
         if self._short:
             self._keeper.give_reserve()
-        self._writer = Writer(
-            self._writing, self.clock, ids, self.epoch, self._keeper.guard, self._keeper.met, self._audit_key
-        )
+        self._writer = Writer(self._writing, self.clock, ids, self.epoch, self._keeper.guard, self._keeper.met)
         readers = [Reader(session, self.clock) for session in self._reading]
-        self._readers = Readers(readers, self.clock, Ids(self.clock), self.epoch, self._keeper.met, self._audit_key)
+        self._readers = Readers(readers, self.clock, Ids(self.clock), self.epoch, self._keeper.met)
 
     async def write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `work` returns, once everything it did is durable; all of it or nothing."""
@@ -139,6 +136,20 @@ class Database:
     @on_fatal.setter
     def on_fatal(self, callback: Callable[[str], None]) -> None:
         self._keeper.tell(callback)
+
+    @property
+    def clean(self) -> bool:
+        """Whether the process before closed the file, or there was none."""
+        return self._opened.clean
+
+    @property
+    def audit_key(self) -> bytes:
+        """What the audit log is chained with: known once the store is unlocked."""
+        return self._writer.audit_key
+
+    @audit_key.setter
+    def audit_key(self, key: bytes) -> None:
+        self._writer.audit_key = self._readers.audit_key = key
 
     def status(self) -> Status:
         return Status(
@@ -213,7 +224,7 @@ class Database:
         def transaction(db: sqlite3.Connection) -> None:
             with db:
                 db.execute("BEGIN IMMEDIATE")
-                work(Tx(db, self._writer.ids, self.clock.now(), self.epoch, self._audit_key))
+                work(Tx(db, self._writer.ids, self.clock.now(), self.epoch))
 
         return transaction
 
@@ -226,7 +237,6 @@ async def open_database(
     backups: Path | None = None,
     reserve: int = 0,
     every: float = EVERY,
-    audit_key: bytes = b"",
 ) -> AsyncIterator[Database]:
     """The store for as long as the block lasts. `reserve`: bytes of disk held back for the day it is full.
 
@@ -244,8 +254,7 @@ async def open_database(
             opened, short = await asyncio.to_thread(preparing), True
         writing = Threaded(partial(connect.for_writing, path))
         reading = [Threaded(partial(connect.for_reading, path)) for _ in range(READERS)]
-        given = path, clock, opened.epoch, writing, reading, opened, kept, every
-        db = Database(*given, audit_key=audit_key, short=short)
+        db = Database(path, clock, opened.epoch, writing, reading, opened, kept, every, short=short)
         await db.renew()
         try:
             async with _beside(db.run(), db.crashed):

@@ -1,5 +1,8 @@
 """The table `levels`: how full each limiter was, so that a restart earns nothing."""
 
+from datetime import timedelta
+
+from daemon.clock import to_ms
 from daemon.store.tx import Tx
 
 
@@ -12,6 +15,16 @@ def save(tx: Tx, name: str, tokens: float) -> None:
         name,
         tokens,
         tx.now_ms,
+    )
+
+
+def forget(tx: Tx, prefix: str, *, older_than: timedelta) -> int:
+    """Levels that nobody stored anew for so long."""
+    return tx.run(
+        "DELETE FROM levels WHERE substr(name, 1, $2) = $1 AND at_ms < $3",
+        prefix,
+        len(prefix),
+        to_ms(tx.now - older_than),
     )
 
 

@@ -9,6 +9,7 @@ from daemon.clock import from_ms, to_ms
 from daemon.codec import encode_text
 from daemon.domain.conversation import Kept, Standing
 from daemon.domain.message import AccountId, ConversationId, Message, MessageId, Wxid
+from daemon.domain.workflow import Attachment
 from daemon.store.tx import Tx
 
 
@@ -24,6 +25,20 @@ class Pending:
     sequence: int
     received_at: datetime
     request_id: str | None
+    attachments: tuple[Attachment, ...] = ()  # what the assistant is to be given besides the text
+
+
+@frozen(kw_only=True)
+class Held:
+    """A received message, as far as quoting or forwarding it takes."""
+
+    peer: Wxid
+    sender: Wxid
+    nickname: str | None
+    wechat_id: str | None
+    kind: str
+    text: str
+    content: str  # JSON, by kind
 
 
 def first_delivery(tx: Tx, key: str) -> bool:
@@ -143,6 +158,29 @@ def take_back(tx: Tx, conversation_id: ConversationId, wechat_id: str) -> bool:
         wechat_id,
     )
     return changed > 0
+
+
+def held(tx: Tx, account_id: AccountId, *, message_id: str | None = None, wechat_id: str | None = None) -> Held | None:
+    """The message of this account with our id, or with WeChat's."""
+    row = tx.one(
+        """
+        SELECT c.peer, m.sender, m.nickname, m.wechat_id, m.kind, m.text, m.content
+          FROM messages m JOIN conversations c ON c.id = m.conversation_id
+         WHERE m.id = $1 AND m.account_id = $2
+        """,
+        message_id or _by_wechat_id(tx, account_id, wechat_id),
+        account_id,
+    )
+    return None if row is None else Held(**dict(row))
+
+
+def _by_wechat_id(tx: Tx, account_id: AccountId, wechat_id: str | None) -> str | None:
+    found: str | None = tx.value(
+        "SELECT id FROM messages WHERE wechat_id = $1 AND account_id = $2 ORDER BY id DESC LIMIT 1",
+        wechat_id,
+        account_id,
+    )
+    return found
 
 
 def _pending(row: sqlite3.Row) -> Pending:

@@ -30,6 +30,7 @@ class Opened:
     epoch: int
     greatest_id: str | None
     identity: Identity
+    clean: bool  # the process before closed it
 
 
 class Damaged(CannotOpen):
@@ -114,7 +115,8 @@ def _begin(path: Path, backups: Path, clock: Clock) -> Opened:
             _check(tx, path, known)
             upgrade(db, backups, known)
             db.execute("BEGIN IMMEDIATE")
-            opened = Opened(meta.next_epoch(tx), meta.greatest_id(tx), Identity.of(path))
+            clean = meta.closed_cleanly(tx)
+            opened = Opened(meta.next_epoch(tx), meta.greatest_id(tx), Identity.of(path), clean)
             db.execute("COMMIT")
             return opened
     except sqlite3.Error as error:

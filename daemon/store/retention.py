@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from attrs import field, frozen
 
+from daemon.store import acts, audit, batches, friend_requests, service_minutes
 from daemon.store.tx import Tx
 
 ROWS = 200  # in one unit of work: one DELETE of 150,000 stopped the writer for 632 ms
@@ -28,6 +29,10 @@ class Keep:
     dedupe: timedelta = LEAST_DEDUPE
     idempotency: timedelta = timedelta(hours=24)
     quarantine: timedelta = timedelta(days=14)
+    audit: timedelta = timedelta(days=730)
+    alerts: timedelta = timedelta(days=30)  # after they were resolved; the seed's retention
+    service_minutes: timedelta = timedelta(days=7)  # the seed's retention of metrics
+    charges: timedelta = timedelta(days=400)  # and the windows of quotas
 
     @property
     def keys(self) -> timedelta:
@@ -172,15 +177,95 @@ def _callback_keys(tx: Tx, keep: Keep, room: int) -> int:
     )
 
 
+def _campaigns(tx: Tx, keep: Keep, room: int) -> int:
+    """Those that ended long ago: their recipients first."""
+    before = _before(tx, keep.messages)
+    people = tx.run(
+        """
+        DELETE FROM campaign_recipients WHERE (campaign_id, place) IN (
+            SELECT r.campaign_id, r.place FROM campaigns c CROSS JOIN campaign_recipients r
+             WHERE c.ended_ms < $1 AND r.campaign_id = c.id LIMIT $2)
+        """,
+        before,
+        room,
+    )
+    if people == room:
+        return people
+    return people + tx.run(
+        "DELETE FROM campaigns WHERE id IN (SELECT id FROM campaigns WHERE ended_ms < $1 LIMIT $2)",
+        before,
+        room - people,
+    )
+
+
+def _batches(tx: Tx, keep: Keep, room: int) -> int:
+    return batches.prune(tx, below=_floor(tx, keep.messages), limit=room)
+
+
+def _audit(tx: Tx, keep: Keep, room: int) -> int:
+    return audit.prune(tx, older_than=tx.now - keep.audit, limit=room)
+
+
+def _alerts(tx: Tx, keep: Keep, room: int) -> int:
+    return tx.run(
+        "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE resolved_ms < $1 ORDER BY resolved_ms LIMIT $2)",
+        _before(tx, keep.alerts),
+        room,
+    )
+
+
+def _service_minutes(tx: Tx, keep: Keep, room: int) -> int:
+    return service_minutes.prune(tx, keep=keep.service_minutes, limit=room)
+
+
+def _charges(tx: Tx, keep: Keep, room: int) -> int:
+    """Of those still reserved the end is not known, so they stay."""
+    old = [row["id"] for row in tx.all(_OLD_CHARGES, _before(tx, keep.charges), room)]
+    tx.many("DELETE FROM charge_holds WHERE charge_id = $1", [(identifier,) for identifier in old])
+    tx.many("DELETE FROM charges WHERE id = $1", [(identifier,) for identifier in old])
+    return len(old)
+
+
+_OLD_CHARGES = "SELECT id FROM charges WHERE created_ms < $1 AND state <> 'reserved' ORDER BY created_ms LIMIT $2"
+
+
+def _quota_windows(tx: Tx, keep: Keep, room: int) -> int:
+    return tx.run(
+        """
+        DELETE FROM quota_windows WHERE (quota_id, scope_id, start_ms) IN (
+            SELECT quota_id, scope_id, start_ms FROM quota_windows WHERE end_ms < $1 ORDER BY end_ms LIMIT $2)
+        """,
+        _before(tx, keep.charges),
+        room,
+    )
+
+
+def _acts(tx: Tx, keep: Keep, room: int) -> int:
+    return acts.prune(tx, before=_floor(tx, keep.messages), room=room)
+
+
+def _friend_requests(tx: Tx, keep: Keep, room: int) -> int:
+    return friend_requests.prune(tx, before=_floor(tx, keep.messages), room=room)
+
+
 _TABLES: dict[str, Callable[[Tx, Keep, int], int]] = {
     "jobs": _jobs,
     "messages": _messages,
     "sends": _sends,
+    "campaigns": _campaigns,
+    "batches": _batches,
     "turns": _turns,
     "callback_events": _events,
     "quarantine": _quarantine,
     "idempotency": _idempotency,
     "callback_keys": _callback_keys,
+    "audit": _audit,
+    "alerts": _alerts,
+    "service_minutes": _service_minutes,
+    "charges": _charges,
+    "acts": _acts,
+    "friend_requests": _friend_requests,
+    "quota_windows": _quota_windows,
 }
 
 

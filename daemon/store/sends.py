@@ -1,12 +1,15 @@
 """The table `sends`: every message on its way out. A row leaves `sending` once, and never goes back into it."""
 
 import sqlite3
+from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 from daemon.clock import from_ms, to_ms
-from daemon.codec import encode_text, parse
+from daemon.codec import encode_text, parse, recall
 from daemon.domain.message import AccountId, ConversationId, Wxid
-from daemon.domain.send import Accepted, NewSend, Send, SendOrigin, SendState
+from daemon.domain.outgoing import KINDS, Parcel, Text
+from daemon.domain.send import Accepted, NewSend, Revoking, Send, SendOrigin, SendState
 from daemon.store.tx import Tx
 
 
@@ -15,8 +18,8 @@ def add(tx: Tx, new: NewSend) -> str:
     tx.run(
         """
         INSERT INTO sends (id, account_id, conversation_id, peer, text, mentions, origin, turn_id, batch, part, parts,
-                           state, expires_ms, created_ms, parent_id, request_id, actor)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'queued', $12, $13, $14, $15, $16)
+                           state, expires_ms, created_ms, parent_id, request_id, actor, kind, parcel)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'queued', $12, $13, $14, $15, $16, $17, $18)
         """,
         identifier,
         new.account_id,
@@ -34,13 +37,15 @@ def add(tx: Tx, new: NewSend) -> str:
         new.parent_id,
         new.request_id,
         new.by,
+        new.parcel.kind,
+        "{}" if isinstance(new.parcel, Text) else encode_text(new.parcel),  # a text has columns of its own
     )
     return identifier
 
 
 def get(tx: Tx, send_id: str) -> Send | None:
     row = tx.one("SELECT * FROM sends WHERE id = $1", send_id)
-    return None if row is None else _send(row)
+    return None if row is None else send_of(row)
 
 
 def start(tx: Tx, send_id: str) -> bool:
@@ -115,6 +120,21 @@ def cancel_rest(tx: Tx, batch: str, *, error: str) -> int:
     )
 
 
+def cancel_unasked(tx: Tx, account_id: AccountId | None, peer: Wxid, *, error: str) -> int:
+    """What has not begun, and answers nothing that `peer` wrote. `account_id` None: of every account."""
+    return tx.run(
+        """
+        UPDATE sends SET state = 'cancelled', ended_ms = $3, error = $4
+         WHERE peer = $2 AND ($1 IS NULL OR account_id = $1) AND state IN ('queued', 'waiting')
+           AND origin IN ('api', 'campaign')
+        """,
+        account_id,
+        peer,
+        tx.now_ms,
+        error,
+    )
+
+
 def recover(tx: Tx) -> int:
     """What an older process left `sending` may have arrived: nobody knows, and nobody sends it again."""
     return tx.run(
@@ -127,28 +147,71 @@ def recover(tx: Tx) -> int:
     )
 
 
-def page(tx: Tx, *, account_id: str | None, state: SendState | None, before: str | None, limit: int) -> list[Send]:
+def outcome(tx: Tx, batch: str) -> list[tuple[SendState, str | None]]:
+    """State and error of each part, in order; nothing where they are too old to be kept."""
+    rows = tx.all("SELECT state, error FROM sends WHERE batch = $1 ORDER BY part", batch)
+    return [(SendState(row["state"]), row["error"]) for row in rows]
+
+
+def waiting(tx: Tx, account_id: AccountId, *, limit: int) -> list[Send]:
+    """The first waiting send to each addressee whose time has come, oldest first."""
     rows = tx.all(
         """
         SELECT * FROM sends
-         WHERE ($1 IS NULL OR account_id = $1) AND ($2 IS NULL OR state = $2) AND ($3 IS NULL OR id < $3)
-         ORDER BY id DESC LIMIT $4
+         WHERE id IN (SELECT min(id) FROM sends
+                       WHERE state IN ('queued', 'waiting') AND account_id = $1 GROUP BY peer)
+           AND (not_before_ms IS NULL OR not_before_ms <= $2)
+         ORDER BY id LIMIT $3
         """,
         account_id,
+        tx.now_ms,
+        limit,
+    )
+    return [send_of(row) for row in rows]
+
+
+def open_of(tx: Tx, account_id: AccountId) -> int:
+    """How many sends of the account have not ended."""
+    total: int = tx.value(
+        "SELECT count(*) FROM sends WHERE state IN ('queued', 'waiting', 'sending') AND account_id = $1", account_id
+    )
+    return total
+
+
+def page(
+    tx: Tx, *, scope: Collection[str] | None, state: SendState | None, before: str | None, limit: int
+) -> list[Send]:
+    """Newest first. `scope`: only those of these accounts; None: all."""
+    rows = tx.all(
+        """
+        SELECT * FROM sends
+         WHERE ($1 IS NULL OR account_id IN (SELECT value FROM json_each($1))) AND ($2 IS NULL OR state = $2)
+           AND ($3 IS NULL OR id < $3)
+         ORDER BY id DESC LIMIT $4
+        """,
+        listed(scope),
         state,
         before,
         limit,
     )
-    return [_send(row) for row in rows]
+    return [send_of(row) for row in rows]
 
 
-def count(tx: Tx, *, account_id: str | None, state: SendState | None) -> int:
+def count(tx: Tx, *, scope: Collection[str] | None, state: SendState | None) -> int:
     total: int = tx.value(
-        "SELECT count(*) FROM sends WHERE ($1 IS NULL OR account_id = $1) AND ($2 IS NULL OR state = $2)",
-        account_id,
+        """
+        SELECT count(*) FROM sends
+         WHERE ($1 IS NULL OR account_id IN (SELECT value FROM json_each($1))) AND ($2 IS NULL OR state = $2)
+        """,
+        listed(scope),
         state,
     )
     return total
+
+
+def listed(scope: Collection[str] | None) -> str | None:
+    """Accounts as SQL takes a list."""
+    return None if scope is None else encode_text(sorted(scope))
 
 
 def ahead(tx: Tx, send: Send) -> int:
@@ -176,14 +239,13 @@ def _moment(value: int | None) -> datetime | None:
     return None if value is None else from_ms(value)
 
 
-def _send(row: sqlite3.Row) -> Send:
+def send_of(row: sqlite3.Row) -> Send:
     return Send(
         id=row["id"],
         account_id=AccountId(row["account_id"]),
         conversation_id=ConversationId(row["conversation_id"]),
         to=Wxid(row["peer"]),
-        text=row["text"],
-        mentions=tuple(map(Wxid, parse(row["mentions"]))),
+        parcel=_parcel(row),
         origin=SendOrigin(row["origin"]),
         turn_id=row["turn_id"],
         batch=row["batch"],
@@ -204,4 +266,18 @@ def _send(row: sqlite3.Row) -> Send:
         parent_id=row["parent_id"],
         request_id=row["request_id"],
         by=row["actor"],
+        revoke=None if row["revoke"] is None else Revoking(row["revoke"]),
     )
+
+
+def _parcel(row: sqlite3.Row) -> Parcel:
+    if row["kind"] == Text.kind:
+        return Text(text=row["text"], mentions=tuple(map(Wxid, parse(row["mentions"]))))
+    return parcel_of(row["kind"], row["parcel"])
+
+
+def parcel_of(kind: str, document: str) -> Parcel:
+    """A stored parcel."""
+    shape: type[Any] = KINDS[kind]  # to mypy a union of types is no type to read
+    parcel: Parcel = recall(document, shape)
+    return parcel

@@ -9,7 +9,7 @@ from daemon.clock import from_ms, to_ms
 from daemon.codec import encode_text, recall
 from daemon.domain.conversation import Author
 from daemon.domain.message import AccountId, ConversationId
-from daemon.domain.turn import Turn, TurnState
+from daemon.domain.turn import Degraded, Feedback, Turn, TurnState
 from daemon.domain.workflow import Answer, Node, Usage
 from daemon.store.tx import Tx
 
@@ -49,8 +49,13 @@ def open_turn(tx: Tx, conversation_id: ConversationId) -> Turn | None:
     return None if row is None else _turn(row)
 
 
-def attempt(tx: Tx, turn_id: str, workflow_id: str) -> None:
-    tx.run("UPDATE turns SET attempts = attempts + 1, workflow_id = $2 WHERE id = $1", turn_id, workflow_id)
+def attempt(tx: Tx, turn_id: str, *, workflow_id: str, chat: str) -> None:
+    tx.run(
+        "UPDATE turns SET attempts = attempts + 1, workflow_id = $2, chat = $3 WHERE id = $1",
+        turn_id,
+        workflow_id,
+        chat,
+    )
 
 
 def trouble(tx: Tx, turn_id: str, *, error: str, detail: str) -> None:
@@ -66,6 +71,7 @@ def end(
     answer: Answer | None = None,
     error: str | None = None,
     detail: str | None = None,
+    degraded: Degraded = Degraded.NO,
 ) -> None:
     """The turn's end, with what its answer used, whether or not it is sent."""
     usage = answer.usage if answer else Usage()
@@ -73,7 +79,8 @@ def end(
         """
         UPDATE turns
            SET state = $2, answer = $3, error = $4, detail = $5, nodes = $6, input_tokens = $7, output_tokens = $8,
-               embedding_tokens = $9, points_micro = $10, usage_known = $11, duration_ms = $12, ended_ms = $13
+               embedding_tokens = $9, points_micro = $10, usage_known = $11, duration_ms = $12, ended_ms = $13,
+               degraded = $14, record = $15
          WHERE id = $1
         """,
         turn.id,
@@ -89,7 +96,26 @@ def end(
         usage.known,
         tx.now_ms - to_ms(turn.created_at),
         tx.now_ms,
+        degraded,
+        (answer.record if answer else None) or None,
     )
+
+
+def rate(tx: Tx, turn_id: str, feedback: Feedback) -> None:
+    """What a person thought of its answer; the latest counts."""
+    tx.run("UPDATE turns SET feedback = $2 WHERE id = $1", turn_id, feedback)
+
+
+def degraded_counts(tx: Tx, since: datetime) -> dict[Degraded, int]:
+    """How many turns that ended since then did so in which way; `Degraded.NO` are those answered as they should be."""
+    rows = tx.all(
+        """
+        SELECT degraded, count(*) AS n FROM turns
+         WHERE ended_ms IS NOT NULL AND ended_ms >= $1 AND state IN ('answered', 'failed') GROUP BY degraded
+        """,
+        to_ms(since),
+    )
+    return {Degraded(row["degraded"]): row["n"] for row in rows}
 
 
 def get(tx: Tx, turn_id: str) -> Turn | None:
@@ -124,9 +150,10 @@ def dialogue(tx: Tx, conversation_id: ConversationId, *, before: datetime, limit
          WHERE conversation_id = $1 AND received_ms < $2 AND standing <> 'pending' AND text <> ''
            AND origin <> 'system' AND coalesce(reason, '') NOT IN ('historical', 'revoked')
         UNION ALL
-        SELECT id, CASE origin WHEN 'api' THEN 'person' ELSE 'assistant' END, text
+        SELECT id, CASE WHEN origin IN ('api', 'campaign') THEN 'person' ELSE 'assistant' END, text
           FROM sends
-         WHERE conversation_id = $1 AND created_ms < $2 AND state IN ('queued', 'waiting', 'sending', 'sent', 'unknown')
+         WHERE conversation_id = $1 AND created_ms < $2 AND text <> ''
+           AND state IN ('queued', 'waiting', 'sending', 'sent', 'unknown')
          ORDER BY id DESC LIMIT $3
         """,
         conversation_id,
@@ -160,4 +187,8 @@ def _turn(row: sqlite3.Row) -> Turn:
         request_id=row["request_id"],
         created_at=from_ms(row["created_ms"]),
         ended_at=None if row["ended_ms"] is None else from_ms(row["ended_ms"]),
+        degraded=Degraded(row["degraded"]),
+        chat=row["chat"],
+        record=row["record"],
+        feedback=None if row["feedback"] is None else Feedback(row["feedback"]),
     )

@@ -1,6 +1,7 @@
 """The table `workflows`."""
 
 import sqlite3
+from collections.abc import Collection
 from datetime import timedelta
 
 from daemon.clock import from_ms, to_ms
@@ -41,27 +42,65 @@ def get(tx: Tx, vault: Vault, workflow_id: str) -> Workflow | None:
     return None if row is None else _workflow(row, vault)
 
 
-def page(tx: Tx, vault: Vault, *, provider: Provider | None, before: str | None, limit: int) -> list[Workflow]:
-    """Newest first, those with an id below `before`."""
+def page(
+    tx: Tx,
+    vault: Vault,
+    *,
+    provider: Provider | None,
+    account_ids: Collection[str] | None = None,
+    before: str | None,
+    limit: int,
+) -> list[Workflow]:
+    """Newest first, those with an id below `before`; `account_ids`: only those asked for one of these accounts."""
     rows = tx.all(
         """
         SELECT * FROM workflows
-         WHERE ($1 IS NULL OR provider = $1) AND ($2 IS NULL OR id < $2) ORDER BY id DESC LIMIT $3
+         WHERE ($1 IS NULL OR provider = $1) AND ($2 IS NULL OR id < $2)
+           AND ($4 IS NULL OR id IN (SELECT value FROM json_each($4))) ORDER BY id DESC LIMIT $3
         """,
         provider,
         before,
         limit,
+        _asked_for(tx, account_ids),
     )
     return [_workflow(row, vault) for row in rows]
 
 
-def count(tx: Tx, *, provider: Provider | None) -> int:
-    total: int = tx.value("SELECT count(*) FROM workflows WHERE $1 IS NULL OR provider = $1", provider)
+def count(tx: Tx, *, provider: Provider | None, account_ids: Collection[str] | None = None) -> int:
+    total: int = tx.value(
+        """
+        SELECT count(*) FROM workflows
+         WHERE ($1 IS NULL OR provider = $1) AND ($2 IS NULL OR id IN (SELECT value FROM json_each($2)))
+        """,
+        provider,
+        _asked_for(tx, account_ids),
+    )
     return total
+
+
+def _asked_for(tx: Tx, account_ids: Collection[str] | None) -> str | None:
+    """The ids of the workflows asked for these accounts, fallbacks of fallbacks included."""
+    if account_ids is None:
+        return None
+    rows = tx.all(f"{_ASKED} SELECT id FROM asked", encode_text(sorted(account_ids)))  # noqa: S608  # text of ours
+    return encode_text([row["id"] for row in rows])
+
+
+_ASKED = """
+    WITH RECURSIVE asked (id) AS (
+        SELECT workflow_id FROM accounts WHERE workflow_id IS NOT NULL AND id IN (SELECT value FROM json_each($1))
+        UNION SELECT w.fallback_id FROM workflows w JOIN asked ON w.id = asked.id WHERE w.fallback_id IS NOT NULL)
+"""
 
 
 def remove(tx: Tx, workflow_id: str) -> bool:
     return tx.run("DELETE FROM workflows WHERE id = $1", workflow_id) > 0
+
+
+def serves(tx: Tx, workflow_id: str, account_ids: Collection[str]) -> bool:
+    """Is it asked for one of these accounts, be it as a fallback of a fallback?"""
+    listed = encode_text(sorted(account_ids))
+    return tx.value(f"{_ASKED} SELECT 1 FROM asked WHERE id = $2", listed, workflow_id) is not None  # noqa: S608  # ours
 
 
 def users(tx: Tx, workflow_id: str) -> list[str]:

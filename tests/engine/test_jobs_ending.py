@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 
+from daemon.domain.access import SYSTEM
 from daemon.domain.job import Job, JobState, NewJob
 from daemon.engine.attempt import UNSAID, failure
 from daemon.engine.jobs import Done, Failed, Result, Snooze
@@ -96,7 +97,7 @@ async def test_a_failed_job_is_dead_after_its_last_attempt_and_can_be_requeued(t
             await script.end_next(Failed("gewe.down: no"))
         await rested(bench)
         dead = await bench.get(job)
-        await bench.jobs.requeue(job)
+        await bench.jobs.requeue(job, by=SYSTEM)
         again = await script.end_next(Done())
 
         assert (dead.state, dead.last_error) == (JobState.DEAD, "gewe.down: no")
@@ -111,7 +112,7 @@ async def test_all_dead_jobs_of_a_lane_can_be_requeued(tmp_path: Path) -> None:
             await script.end_next(Failed("x", final=True))
         await rested(bench)
 
-        assert await bench.jobs.requeue_all("ask") == 3
+        assert await bench.jobs.requeue_all("ask", by=SYSTEM) == 3
         assert {(await script.end_next(Done())).id for _ in ids} == set(ids)
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from attrs import define, field
 
+from daemon.domain.access import SYSTEM
 from daemon.domain.job import JobState, NewJob, OnConflict
 from daemon.engine.jobs import Done, Jobs, claim_each
 from daemon.errors import StoreUnavailable
@@ -188,8 +189,8 @@ async def test_a_running_job_that_is_cancelled_is_cut_off(tmp_path: Path) -> Non
         job, waiting = await bench.add(key="k"), await bench.add(key="k")
         await script.next()
 
-        await soon(bench.jobs.cancel(waiting))
-        await soon(bench.jobs.cancel(job))
+        await soon(bench.jobs.cancel(waiting, by=SYSTEM))
+        await soon(bench.jobs.cancel(job, by=SYSTEM))
 
         assert (await bench.get(job)).state is JobState.CANCELLED
         assert (await bench.get(waiting)).state is JobState.CANCELLED

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
+from daemon.engine.audit import Audit
 from daemon.engine.upkeep import Backups, Upkeep
 from daemon.store import backup
 from daemon.store.database import Database, open_database
@@ -19,7 +20,7 @@ def fill(tx: Tx, rows: int) -> None:
 
 def upkeep(db: Database, directory: Path, *, pressed: bool = False) -> Upkeep:
     backups = Backups(directory=directory, every=timedelta(hours=1), hourly=2, daily=0, weekly=0)
-    return Upkeep(db=db, keep=Keep, backups=lambda: backups, pressed=lambda: pressed)
+    return Upkeep(db=db, keep=Keep, backups=lambda: backups, audit=Audit(db), pressed=lambda: pressed)
 
 
 async def test_everything_old_goes_in_several_units_of_work(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ takes a second for an answer.
 """
 
 import asyncio
+import inspect
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,11 +17,13 @@ import pytest
 from attrs import define, evolve, field
 
 from daemon.clock import to_ms
+from daemon.domain.access import SYSTEM
 from daemon.domain.account import Product, ReplyPolicy
 from daemon.domain.job import Job
 from daemon.domain.message import AppId, Wxid
 from daemon.domain.workflow import Answer, Memory, Provider, Question, Usage, Workflow
 from daemon.engine.accounts import AccountDraft, Accounts
+from daemon.engine.asking import Asking
 from daemon.engine.intake import keep
 from daemon.engine.jobs import Done, Jobs
 from daemon.engine.pressure import Pressure
@@ -158,9 +161,8 @@ async def world(folder: Path, seed: int, breakers: type[Breakers] = Breakers) ->
             Pool(settings.fastgpt.in_flight, settings.fastgpt.queue),
             retry_of(settings, settings.fastgpt.answer_age),
         )
-        turns = Turns(
+        asking = Asking(
             db,
-            accounts,
             workflows,
             assistants={Provider.FASTGPT: fastgpt},
             pool=pool,
@@ -168,10 +170,10 @@ async def world(folder: Path, seed: int, breakers: type[Breakers] = Breakers) ->
             retry=retry,
             budgets={provider: RetryBudget(clock) for provider in Provider},
             random=random,
-            reply=reply_of(settings),
-            pressure=Pressure(clock),
         )
-        lanes = lanes_of(settings, turns=turns, outbox=_sent)
+        turns = Turns(db, accounts, asking, reply=reply_of(settings), pressure=Pressure(clock))
+        others = dict.fromkeys(inspect.signature(lanes_of).parameters.keys() - {"settings", "turns"}, _sent)
+        lanes = lanes_of(settings, turns=turns, **others)
         jobs = Jobs(db, clock, timers, random, lanes)
         db.on_jobs = jobs.wake
         _ = await stack.enter_async_context(running(jobs.run(), "jobs"))
@@ -193,7 +195,8 @@ async def _furnish(accounts: Accounts, workflows: Workflows) -> None:
             variables={},
             timeout=timedelta(seconds=60),
             fallback_id=None,
-        )
+        ),
+        by=SYSTEM,
     )
     await accounts.add(
         AccountDraft(
@@ -205,7 +208,8 @@ async def _furnish(accounts: Accounts, workflows: Workflows) -> None:
             token=Secret("0123456789abcdef"),
             workflow_id=workflow.id,
             policy=evolve(ReplyPolicy(), merge_window=timedelta(), merge_most=timedelta()),
-        )
+        ),
+        by=SYSTEM,
     )
 
 

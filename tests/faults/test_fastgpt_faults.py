@@ -113,7 +113,7 @@ async def test_no_fault_and_the_same_table_row_would_say_so(tmp_path: Path) -> N
 
 
 async def test_where_nobody_listens_the_question_fails_and_the_account_may_stay_silent(tmp_path: Path) -> None:
-    nobody = {"base_url": f"http://127.0.0.1:{free_port()}/api"}
+    nobody = {"base_url": f"http://127.0.0.1:{free_port()}/api", "check": False}
     async with house(tmp_path, workflow=nobody, jobs=TWICE) as h:
         await h.writes("在吗")
         turn = (await ended(h))[0]

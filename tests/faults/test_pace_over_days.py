@@ -10,6 +10,7 @@ import pytest
 from attrs import define, evolve, field
 
 from daemon.clock import Clock
+from daemon.limits.addressees import Addressees
 from daemon.limits.bucket import Bucket
 from daemon.limits.keyed import KeyedBuckets
 from daemon.limits.pace import OVERALL, Pace
@@ -24,7 +25,18 @@ HOURS = 72
 ACCOUNTS = [f"account {number}" for number in range(10)]
 SETTINGS = Settings()
 AT_ONCE = timedelta(), timedelta()
-HURRIED = evolve(SETTINGS, gewe=evolve(SETTINGS.gewe, pause_low=timedelta(), pause_high=timedelta()))
+HURRIED = evolve(
+    SETTINGS,
+    gewe=evolve(
+        SETTINGS.gewe,
+        pause_low=timedelta(),
+        pause_high=timedelta(),
+        switch_pause=timedelta(),
+        room_pause_low=timedelta(),
+        room_pause_high=timedelta(),
+    ),
+)
+PEERS = [f"person {number}" for number in range(60)] + [f"{number}@chatroom" for number in range(6)]
 Making = Callable[[Settings, Clock, Random], Pace]
 
 
@@ -38,7 +50,9 @@ class Sky:
     clock: FakeClock = field(factory=FakeClock)
     now: float = 0.0
     sent: dict[str, list[float]] = field(factory=lambda: {account: [] for account in ACCOUNTS})
+    written: dict[tuple[str, str], list[float]] = field(factory=dict)  # by account and addressee
     stored: dict[str, float] = field(factory=dict)
+    stored_peers: dict[str, float] = field(factory=dict)
     pace: Pace = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -50,10 +64,14 @@ class Sky:
 
     def send(self, account: str) -> float:
         """Seconds until it is worth asking again; as the outbox does, levels are stored with the send."""
-        wait = self.pace.take(account).total_seconds()
+        peer = self.random.choice(PEERS)
+        wait = self.pace.take(account, peer).total_seconds()
         if not wait:
             self.sent[account].append(self.now)
+            self.written.setdefault((account, peer), []).append(self.now)
             self.stored |= {account: self.pace.level(account), OVERALL: self.pace.overall.level()}
+            addressees = self.pace.addressees
+            self.stored_peers[addressees.level_name(account, peer)] = addressees.level(account, peer)
         return wait
 
     def restart(self) -> None:
@@ -62,6 +80,7 @@ class Sky:
         self.clock = FakeClock(wall=self.clock.wall, elapsed=self.random.choice([self.clock.elapsed, 3.0]))
         self.pace = self.making(self.settings, self.clock, self.random)
         self.pace.restore(self.stored)
+        self.pace.addressees.restore(self.stored_peers)
 
     def jump(self) -> None:
         self.clock.jump_wall(self.random.choice([-86_400, -3_600, 7_200, 31_536_000]))
@@ -110,6 +129,10 @@ def three_days(making: Making, seed: int, *, hours: float = HOURS, settings: Set
     return sky
 
 
+def worst_peer(sky: Sky, *, rooms: bool) -> int:
+    return max(most_in_a_window(sent) for (_, peer), sent in sky.written.items() if peer.endswith("room") is rooms)
+
+
 def worst(sky: Sky) -> int:
     return max(most_in_a_window(moments) for moments in sky.sent.values())
 
@@ -122,6 +145,8 @@ def test_never_more_than_forty_in_any_minute_over_pauses_restarts_and_clock_jump
         sky = three_days(pace_of, seed, hours=HOURS if LONG else HOURS / 4, settings=(HURRIED, SETTINGS)[seed % 2])
         found, sends = max(found, worst(sky)), sends + sum(map(len, sky.sent.values()))
         assert found <= LIMIT, seed
+        assert worst_peer(sky, rooms=False) <= SETTINGS.gewe.person_per_minute, seed
+        assert worst_peer(sky, rooms=True) <= SETTINGS.gewe.room_per_minute, seed
     print(f"{SEEDS} seeds, {sends} sends: at most {found} in a minute")  # noqa: T201
     assert found > LIMIT / 2  # the bursts do reach it
 
@@ -129,7 +154,12 @@ def test_never_more_than_forty_in_any_minute_over_pauses_restarts_and_clock_jump
 def full_buckets(settings: Settings, clock: Clock, random: Random) -> Pace:
     """As many would write it: 40 tokens, 40 a minute."""
     pace = pace_of(settings, clock, random)
-    return evolve(pace, accounts=KeyedBuckets(LIMIT / WINDOW, LIMIT, clock), pause=AT_ONCE)
+    accounts = KeyedBuckets(LIMIT / WINDOW, LIMIT, clock)
+    return evolve(pace, accounts=accounts, pause=AT_ONCE, addressees=nobody_waits(clock, random))
+
+
+def nobody_waits(clock: Clock, random: Random) -> Addressees:
+    return Addressees(KeyedBuckets(1e9, 1e9, clock), KeyedBuckets(1e9, 1e9, clock), AT_ONCE[0], AT_ONCE, clock, random)
 
 
 class Forgetful(Pace):
@@ -140,7 +170,7 @@ class Forgetful(Pace):
 def forgetful(settings: Settings, clock: Clock, random: Random) -> Pace:
     """What was sent before a restart is not counted after it."""
     rate = KeyedBuckets.per_window(limit=LIMIT, window=timedelta(seconds=WINDOW), burst=30, clock=clock)
-    return Forgetful(rate, Bucket(1e9, 1e9, clock), AT_ONCE, clock, random)
+    return Forgetful(rate, Bucket(1e9, 1e9, clock), AT_ONCE, clock, random, nobody_waits(clock, random))
 
 
 @pytest.mark.parametrize("making", [full_buckets, forgetful])

@@ -24,6 +24,17 @@ APP_ID, BOT = next(iter(DEMO_ACCOUNTS.items()))
 ANN = "wxid_friend00000001"
 ROOM = "10000000001@chatroom"
 SOON = timedelta(milliseconds=20)
+UNPACED = {
+    "pause_low": timedelta(),
+    "pause_high": timedelta(),
+    "per_minute": 100_000,
+    "burst": 1000,
+    "person_per_minute": 100_000,
+    "room_per_minute": 100_000,
+    "switch_pause": timedelta(),
+    "room_pause_low": timedelta(),
+    "room_pause_high": timedelta(),
+}
 
 
 def quick(folder: Path, **sections: dict[str, Any]) -> Settings:
@@ -32,7 +43,7 @@ def quick(folder: Path, **sections: dict[str, Any]) -> Settings:
     given: dict[str, dict[str, Any]] = {
         "daemon": {"reserve_mb": 0},
         "http": {"listen": "127.0.0.1:0", "public_url": ""},
-        "gewe": {"pause_low": timedelta(), "pause_high": timedelta(), "per_minute": 100_000, "burst": 1000},
+        "gewe": UNPACED,
         "conversation": {"merge_window": SOON, "merge_most": SOON},
         "jobs": {"retry_base": timedelta(milliseconds=10), "retry_cap": timedelta(milliseconds=50)},
     }

@@ -89,7 +89,8 @@ async def test_a_workflow_in_use_is_not_removed(tmp_path: Path) -> None:
 
 async def test_fallbacks_may_not_form_a_circle(tmp_path: Path) -> None:
     async with house(tmp_path) as h:
-        second = {"name": "Second", "base_url": h.fastgpt.base_url, "key": "k", "fallback_id": h.workflow_id}
+        second = {"name": "Second", "base_url": h.fastgpt.base_url, "key": "k", "check": False}
+        second["fallback_id"] = h.workflow_id
         added = await h.api.post(WORKFLOWS, second)
         first = {"name": "First", "base_url": h.fastgpt.base_url, "fallback_id": added["id"]}
         status, problem = await h.api.call("PUT", f"{WORKFLOWS}/{h.workflow_id}", first)

@@ -47,6 +47,7 @@ async def test_cancelling_the_job_of_a_message_cancels_the_message(tmp_path: Pat
         for text in ("one", "two"):
             await h.api.post(MESSAGES, {"account_id": h.account_id, "to": "wxid_x", "content": text})
         await h.settled(MESSAGES, "state", {"sent"})
+        await h.settled(MESSAGES, "state", {"waiting"})  # it was tried once, and is not being tried now
         waiting = await h.settled(f"{JOBS}?lane=send", "state", {"ready"})
         await h.api.post(f"{JOBS}/{waiting[0]['id']}/cancel")
         cancelled = await h.settled(MESSAGES, "state", {"cancelled"})

@@ -158,7 +158,7 @@ async def test_the_flat_envelope_names_the_kinds(sample: str, name: str) -> None
 
 
 async def test_a_receiver_that_is_late_loses_the_push_and_is_not_asked_again() -> None:
-    async with receiving() as receiver, gewe(pushing(receiver.url, Knobs(patience_s=0.05))) as (sim, _):
+    async with receiving() as receiver, gewe(pushing(receiver.url, Knobs(patience_s=0.4))) as (sim, _):
         receiver.stalled = True
 
         delivery = await sim.wechat.person_writes(APP, ANN, "快点")

@@ -5,6 +5,7 @@ from datetime import timedelta
 from daemon.clock import to_ms
 from daemon.domain.access import Key, Role
 from daemon.store import keys
+from daemon.store.keys import Found
 from daemon.store.tx import Tx
 from tests.clock import FakeClock
 from tests.memory import open_tx
@@ -27,7 +28,7 @@ def key(tx: Tx, key_id: str, role: Role = Role.ADMIN, *, lives: timedelta | None
 def test_a_key_is_found_as_it_was_added_with_its_digest() -> None:
     tx = open_tx()
     made = key(tx, "a", lives=timedelta(days=1))
-    assert keys.find(tx, "a") == (made, b"digest")
+    assert keys.find(tx, "a") == Found(made, b"digest", None)
     assert keys.find(tx, "b") is None
 
 
@@ -53,7 +54,7 @@ def test_a_second_revocation_does_not_move_the_first() -> None:
     keys.revoke(later, "a")
     found = keys.find(later, "a")
     assert found is not None
-    assert found[0].revoked_at == tx.now
+    assert found.key.revoked_at == tx.now
 
 
 def test_keys_made_in_one_moment_are_paged_without_loss() -> None:

@@ -38,6 +38,11 @@ per_address = 512
 [gewe]
 pause_low_seconds = 0
 pause_high_seconds = 0
+person_per_minute = 100000
+room_per_minute = 100000
+switch_pause_seconds = 0
+room_pause_low_seconds = 0
+room_pause_high_seconds = 0
 per_minute = {per_minute}
 burst = {burst}
 global_per_minute = 1000000

@@ -6,7 +6,16 @@ from typing import Annotated, Any
 from attrs import field, frozen
 
 from daemon.domain.access import Role
-from daemon.domain.account import Account, AccountState, OnFailure, Product, ReplyPolicy, RoomPolicy
+from daemon.domain.account import (
+    AcceptFriends,
+    Account,
+    AccountState,
+    FriendPolicy,
+    OnFailure,
+    Product,
+    ReplyPolicy,
+    RoomPolicy,
+)
 from daemon.domain.message import AppId, Wxid
 from daemon.engine.accounts import AccountDraft
 from daemon.net.api.fields import ForeignId, Identifier, Name, Token, Url
@@ -34,6 +43,17 @@ class RoomPolicyBody:
 
 
 @frozen(kw_only=True)
+class FriendPolicyBody:
+    accept: Annotated[AcceptFriends, Note("Whose friend requests are accepted without a person.")] = (
+        AcceptFriends.NOBODY
+    )
+    keywords: Annotated[Words, Note("Accept who writes one of these, whatever its case.")] = field(factory=list)
+    per_day: Annotated[int, Range(0, 200)] = 50
+    greeting: Annotated[str, Length(0, 1000), Note("Sent to a new friend; empty: nothing.")] = ""
+    remark: Annotated[str, Length(0, 100), Note("Given to a new friend; {nickname} and {date} are filled in.")] = ""
+
+
+@frozen(kw_only=True)
 class PolicyBody:
     """Spans that are left out are those of the settings."""
 
@@ -53,11 +73,18 @@ class PolicyBody:
     ) = None
     on_failure: OnFailure = OnFailure.SILENCE
     failure_text: Annotated[str, Length(0, 1000), Note("Said where every workflow failed.")] = ""
+    friends: FriendPolicyBody = field(factory=FriendPolicyBody)
+    read_media: Annotated[bool, Note("Give the workflow pictures, files and voice too.")] = True
 
 
 @frozen(kw_only=True)
 class AccountBody:
-    app_id: Annotated[ForeignId, Note("GeWe's device, wx_…", "wx_demoAppId000000000001")]
+    app_id: Annotated[
+        ForeignId | None,
+        Note(
+            "GeWe's device, wx_…; left out, the one it has or that its first login brings.", "wx_demoAppId000000000001"
+        ),
+    ] = None
     token: Annotated[Token | None, Note("X-GEWE-TOKEN. Never shown again; left out of a change, it stays.")] = None
     wxid: Annotated[ForeignId | None, Note("The logged-in account; learnt from the first callback if left out.")] = None
     name: Name
@@ -66,6 +93,7 @@ class AccountBody:
     workflow_id: Annotated[Identifier | None, Note("Which workflow answers; without one nothing is answered.")] = None
     policy: PolicyBody = field(factory=PolicyBody)
     suspended: Annotated[bool, Note("Nothing is sent or answered while it is.")] = False
+    relogin: Annotated[bool, Note("Where it goes offline, we try to log it in again before a person is called.")] = True
 
 
 @frozen(kw_only=True)
@@ -76,7 +104,7 @@ class NewAccountBody(AccountBody):
 @frozen(kw_only=True)
 class AccountView:
     id: str
-    app_id: str
+    app_id: Annotated[str | None, Note("Null until its first login brought a device.")]
     token: Annotated[str, Note("Its last characters.")]
     wxid: str | None
     name: str
@@ -84,6 +112,8 @@ class AccountView:
     base_url: str
     state: AccountState
     state_reason: str | None
+    online_since: Annotated[datetime | None, Note("Its first login: what a new account may do grows with the days.")]
+    relogin: bool
     workflow_id: str | None
     policy: PolicyBody
     created_at: datetime
@@ -106,34 +136,39 @@ class CallbackView:
 
 @routes.get(PATH, role=Role.VIEWER, summary="List accounts")
 async def page(call: Call, paging: Paging, *, state: AccountState | None = None) -> Page[AccountView]:
-    held = [a for a in call.service(ACCOUNTS).all() if state is None or a.state is state]
+    held = [a for a in call.service(ACCOUNTS).all() if state in {None, a.state} and call.actor.may_touch(a.id)]
     rows = [account for account in held if paging.after is None or account.id < paging.after]
     return Page.of(rows[: paging.limit + 1], len(held), paging, view=view, after=lambda account: account.id)
 
 
-@routes.post(PATH, role=Role.ADMIN, summary="Add an account", status=201, effect=True, once=True)
+@routes.post(PATH, role=Role.ADMIN, summary="Add an account", status=201, effect=True, once=True, whole=True)
 async def create(call: Call, body: NewAccountBody) -> Reply[NewAccountView]:
     accounts = call.service(ACCOUNTS)
-    account, key = await accounts.add(_draft(body, Secret(body.token), accounts.default_policy))
+    draft = _draft(body, Secret(body.token), accounts.default_policy)
+    account, key = await accounts.add(draft, by=call.actor)
     url = None if key is None else callback_url(call, key)
     return Reply(body=NewAccountView(callback_url=url, **_shown(account)), headers={"Location": f"{PATH}/{account.id}"})
 
 
 @routes.get(PATH + "/{account_id}", role=Role.VIEWER, summary="Show an account")
 async def show(call: Call, account_id: str) -> AccountView:
+    call.allow(account_id)
     return view(call.service(ACCOUNTS).get(account_id))
 
 
 @routes.put(PATH + "/{account_id}", role=Role.ADMIN, summary="Change an account")
 async def change(call: Call, account_id: str, body: AccountBody) -> AccountView:
+    call.allow(account_id)
     accounts = call.service(ACCOUNTS)
     token = accounts.get(account_id).token if body.token is None else Secret(body.token)
-    return view(await accounts.change(account_id, _draft(body, token, accounts.default_policy), version=call.if_match))
+    draft = _draft(body, token, accounts.default_policy)
+    return view(await accounts.change(account_id, draft, version=call.if_match, by=call.actor))
 
 
 @routes.delete(PATH + "/{account_id}", role=Role.ADMIN, summary="Remove an account without conversations")
 async def remove(call: Call, account_id: str) -> None:
-    await call.service(ACCOUNTS).remove(account_id, version=call.if_match)
+    call.allow(account_id)
+    await call.service(ACCOUNTS).remove(account_id, version=call.if_match, by=call.actor)
 
 
 @routes.post(
@@ -144,7 +179,8 @@ async def remove(call: Call, account_id: str) -> None:
     once=True,
 )
 async def rotate_callback_key(call: Call, account_id: str) -> CallbackView:
-    key = await call.service(ACCOUNTS).rotate_callback_key(account_id)
+    call.allow(account_id)
+    key = await call.service(ACCOUNTS).rotate_callback_key(account_id, by=call.actor)
     return CallbackView(callback_url=callback_url(call, key))
 
 
@@ -160,7 +196,7 @@ def view(account: Account) -> AccountView:
 def _shown(account: Account) -> dict[str, Any]:
     return {
         "id": account.id,
-        "app_id": account.app_id,
+        "app_id": account.app_id if account.has_device else None,
         "token": account.token.hint(),
         "wxid": account.wxid,
         "name": account.name,
@@ -168,6 +204,8 @@ def _shown(account: Account) -> dict[str, Any]:
         "base_url": account.base_url,
         "state": account.state,
         "state_reason": account.state_reason,
+        "online_since": account.online_since,
+        "relogin": account.relogin,
         "workflow_id": account.workflow_id,
         "policy": _policy_body(account.policy),
         "created_at": account.created_at,
@@ -195,12 +233,20 @@ def _policy_body(policy: ReplyPolicy) -> PolicyBody:
         stale_after_seconds=policy.stale_after.total_seconds(),
         on_failure=policy.on_failure,
         failure_text=policy.failure_text,
+        friends=FriendPolicyBody(
+            accept=policy.friends.accept,
+            keywords=list(policy.friends.keywords),
+            per_day=policy.friends.per_day,
+            greeting=policy.friends.greeting,
+            remark=policy.friends.remark,
+        ),
+        read_media=policy.read_media,
     )
 
 
 def _draft(body: AccountBody, token: Secret, usual: ReplyPolicy) -> AccountDraft:
     return AccountDraft(
-        app_id=AppId(body.app_id),
+        app_id=None if body.app_id is None else AppId(body.app_id),
         wxid=None if body.wxid is None else Wxid(body.wxid),
         name=body.name,
         product=body.product,
@@ -209,6 +255,7 @@ def _draft(body: AccountBody, token: Secret, usual: ReplyPolicy) -> AccountDraft
         workflow_id=body.workflow_id,
         policy=_policy(body.policy, usual),
         suspended=body.suspended,
+        relogin=body.relogin,
     )
 
 
@@ -231,6 +278,14 @@ def _policy(body: PolicyBody, usual: ReplyPolicy) -> ReplyPolicy:
         stale_after=_span(body.stale_after_seconds, usual.stale_after),
         on_failure=body.on_failure,
         failure_text=body.failure_text,
+        friends=FriendPolicy(
+            accept=body.friends.accept,
+            keywords=tuple(body.friends.keywords),
+            per_day=body.friends.per_day,
+            greeting=body.friends.greeting,
+            remark=body.friends.remark,
+        ),
+        read_media=body.read_media,
     )
 
 

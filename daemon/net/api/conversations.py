@@ -7,7 +7,7 @@ from attrs import frozen
 
 from daemon.domain.access import Role
 from daemon.domain.conversation import Author, Conversation, Line
-from daemon.domain.turn import Turn, TurnState
+from daemon.domain.turn import Degraded, Feedback, Turn, TurnState
 from daemon.domain.workflow import Node
 from daemon.engine.conversations import Answering
 from daemon.errors import Invalid, Problem
@@ -90,6 +90,8 @@ class TurnView:
     points_micro: Annotated[int, Note("Points in millionths.")]
     usage_known: Annotated[bool, Note("False where the service did not say what it used.")]
     attempts: int
+    degraded: Annotated[Degraded, Note("How it ended where the account's own workflow did not answer; else empty.")]
+    feedback: Feedback | None
     duration_seconds: float | None
     request_id: str | None
     created_at: datetime
@@ -100,9 +102,11 @@ class TurnView:
 async def page(
     call: Call, paging: Paging, *, account_id: str | None = None, held: bool | None = None
 ) -> Page[ConversationView]:
+    if account_id is not None:
+        call.allow(account_id)
     now = call.service(CONVERSATIONS).db.clock.now()
     rows, total = await call.service(CONVERSATIONS).page(
-        account_id=account_id, held=held, before=_place(paging.after), limit=paging.limit + 1
+        account_id=account_id, account_ids=call.scope, held=held, before=_place(paging.after), limit=paging.limit + 1
     )
     return Page.of(rows, total, paging, view=lambda row: view(row, now), after=_after)
 
@@ -110,13 +114,16 @@ async def page(
 @routes.get(PATH + "/{conversation_id}", role=Role.VIEWER, summary="Show a conversation")
 async def show(call: Call, conversation_id: str) -> ConversationView:
     conversations = call.service(CONVERSATIONS)
-    return view(await conversations.get(conversation_id), conversations.db.clock.now())
+    return view(await _allowed(call, conversation_id), conversations.db.clock.now())
 
 
 @routes.put(PATH + "/{conversation_id}", role=Role.OPERATOR, summary="Mute or unmute the assistant")
 async def change(call: Call, conversation_id: str, body: ConversationChange) -> ConversationView:
     conversations = call.service(CONVERSATIONS)
-    changed = await conversations.change(conversation_id, Answering(muted=body.muted), version=call.if_match)
+    await _allowed(call, conversation_id)
+    changed = await conversations.change(
+        conversation_id, Answering(muted=body.muted), version=call.if_match, by=call.actor
+    )
     return view(changed, conversations.db.clock.now())
 
 
@@ -126,6 +133,7 @@ async def change(call: Call, conversation_id: str, body: ConversationChange) -> 
     summary="What was said, newest first",
 )
 async def history(call: Call, conversation_id: str, paging: Paging) -> Page[LineView]:
+    await _allowed(call, conversation_id)
     rows, total = await call.service(CONVERSATIONS).lines(conversation_id, before=paging.after, limit=paging.limit + 1)
     return Page.of(rows, total, paging, view=_line, after=lambda line: line.id)
 
@@ -136,8 +144,9 @@ async def history(call: Call, conversation_id: str, paging: Paging) -> Page[Line
     summary="What the workflows were asked",
 )
 async def turns(call: Call, conversation_id: str, paging: Paging) -> Page[TurnView]:
+    await _allowed(call, conversation_id)
     rows, total = await call.service(CONVERSATIONS).turns(conversation_id, before=paging.after, limit=paging.limit + 1)
-    return Page.of(rows, total, paging, view=_turn, after=lambda turn: turn.id)
+    return Page.of(rows, total, paging, view=turn_view, after=lambda turn: turn.id)
 
 
 @routes.post(
@@ -148,7 +157,8 @@ async def turns(call: Call, conversation_id: str, paging: Paging) -> Page[TurnVi
 )
 async def take_over(call: Call, conversation_id: str, body: Takeover) -> ConversationView:
     conversations = call.service(CONVERSATIONS)
-    held = await conversations.take_over(conversation_id, lasting=timedelta(minutes=body.minutes), by=call.actor.id)
+    await _allowed(call, conversation_id)
+    held = await conversations.take_over(conversation_id, lasting=timedelta(minutes=body.minutes), by=call.actor)
     return view(held, conversations.db.clock.now())
 
 
@@ -160,7 +170,15 @@ async def take_over(call: Call, conversation_id: str, body: Takeover) -> Convers
 )
 async def release(call: Call, conversation_id: str) -> ConversationView:
     conversations = call.service(CONVERSATIONS)
-    return view(await conversations.release(conversation_id), conversations.db.clock.now())
+    await _allowed(call, conversation_id)
+    return view(await conversations.release(conversation_id, by=call.actor), conversations.db.clock.now())
+
+
+async def _allowed(call: Call, conversation_id: str) -> Conversation:
+    """The conversation, where the caller may touch its account."""
+    found = await call.service(CONVERSATIONS).get(conversation_id)
+    call.allow(found.account_id)
+    return found
 
 
 def view(conversation: Conversation, now: datetime) -> ConversationView:
@@ -208,7 +226,7 @@ def _line(line: Line) -> LineView:
     )
 
 
-def _turn(turn: Turn) -> TurnView:
+def turn_view(turn: Turn) -> TurnView:
     usage = turn.usage
     return TurnView(
         id=turn.id,
@@ -218,13 +236,15 @@ def _turn(turn: Turn) -> TurnView:
         answer=turn.answer,
         error=turn.error,
         detail=turn.detail,
-        nodes=[_node(node) for node in turn.nodes],
+        nodes=[node_view(node) for node in turn.nodes],
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         embedding_tokens=usage.embedding_tokens,
         points_micro=usage.points_micro,
         usage_known=usage.known,
         attempts=turn.attempts,
+        degraded=turn.degraded,
+        feedback=turn.feedback,
         duration_seconds=turn.seconds,
         request_id=turn.request_id,
         created_at=turn.created_at,
@@ -232,7 +252,7 @@ def _turn(turn: Turn) -> TurnView:
     )
 
 
-def _node(node: Node) -> NodeView:
+def node_view(node: Node) -> NodeView:
     return NodeView(
         id=node.id,
         name=node.name,
@@ -244,5 +264,5 @@ def _node(node: Node) -> NodeView:
         input_tokens=node.input_tokens,
         output_tokens=node.output_tokens,
         points_micro=node.points_micro,
-        children=[_node(child) for child in node.children],
+        children=[node_view(child) for child in node.children],
     )

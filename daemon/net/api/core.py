@@ -7,7 +7,7 @@ from attrs import frozen
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from daemon.domain.access import Role
-from daemon.engine.status import Status
+from daemon.engine.status import Status, of_accounts
 from daemon.net.server.call import Call, Reply
 from daemon.net.server.figures import Figures
 from daemon.net.server.readiness import Readiness
@@ -43,7 +43,7 @@ async def readyz(call: Call) -> Reply[Ready]:
     return Reply(body=body, status=200 if readiness.ready else 503)
 
 
-@routes.get("/metrics", role=Open.LOCAL, summary="Figures for Prometheus", produces="text/plain")
+@routes.get("/metrics", role=Open.LOCAL, summary="Figures for Prometheus", produces="text/plain", whole=True)
 async def metrics(call: Call) -> web.Response:
     figures = call.service(FIGURES)
     figures.show(await call.service(STATUS)())
@@ -55,4 +55,5 @@ async def metrics(call: Call) -> web.Response:
 
 @routes.get("/api/v1/status", role=(Role.VIEWER, Role.AUDITOR), summary="Queues, limiters, breakers, store at a glance")
 async def status(call: Call) -> Status:
-    return await call.service(STATUS)()
+    found = await call.service(STATUS)()
+    return found if call.scope is None else of_accounts(found, call.scope)

@@ -23,7 +23,7 @@ PATH = "/api/v1/jobs"
 @frozen(kw_only=True)
 class JobView:
     id: str
-    lane: Annotated[str, Note("turn: ask a workflow. send: send to WeChat.")]
+    lane: Annotated[str, Note("turn: ask a workflow. batch: an item of one. send: send to WeChat.")]
     key: Annotated[str | None, Note("Jobs of one lane and key run one after the other: a conversation, an account.")]
     state: JobState
     attempts: Annotated[int, Note("That failed, or are running.")]
@@ -46,7 +46,7 @@ class Requeued:
     count: int
 
 
-@routes.get(PATH, role=Role.VIEWER, summary="List jobs; state=dead are those that were given up")
+@routes.get(PATH, role=Role.VIEWER, summary="List jobs; state=dead are those that were given up", whole=True)
 async def page(call: Call, paging: Paging, *, lane: str | None = None, state: JobState | None = None) -> Page[JobView]:
     before = None if paging.after is None else JobId(paging.after)
     rows, total = await call.service(DATABASE).read(
@@ -55,28 +55,40 @@ async def page(call: Call, paging: Paging, *, lane: str | None = None, state: Jo
     return Page.of(rows, total, paging, view=view, after=lambda job: job.id)
 
 
-@routes.get(PATH + "/{job_id}", role=Role.VIEWER, summary="Show a job")
+@routes.get(PATH + "/{job_id}", role=Role.VIEWER, summary="Show a job", whole=True)
 async def show(call: Call, job_id: str) -> JobView:
     return await _shown(call, JobId(job_id))
 
 
-@routes.post(PATH + "/{job_id}/requeue", role=Role.OPERATOR, summary="Have a dead job tried again", effect=True)
+@routes.post(
+    PATH + "/{job_id}/requeue", role=Role.OPERATOR, summary="Have a dead job tried again", effect=True, whole=True
+)
 async def requeue(call: Call, job_id: str) -> JobView:
-    await call.service(JOBS).requeue(JobId(job_id))
+    await call.service(JOBS).requeue(JobId(job_id), by=call.actor)
     return await _shown(call, JobId(job_id))
 
 
 @routes.post(
-    PATH + "/{job_id}/cancel", role=Role.OPERATOR, summary="Cancel a job; one that runs is cut off", effect=True
+    PATH + "/{job_id}/cancel",
+    role=Role.OPERATOR,
+    summary="Cancel a job; one that runs is cut off",
+    effect=True,
+    whole=True,
 )
 async def cancel(call: Call, job_id: str) -> JobView:
-    await call.service(JOBS).cancel(JobId(job_id))
+    await call.service(JOBS).cancel(JobId(job_id), by=call.actor)
     return await _shown(call, JobId(job_id))
 
 
-@routes.post(PATH + "/requeue", role=Role.OPERATOR, summary="Have every dead job of a lane tried again", effect=True)
+@routes.post(
+    PATH + "/requeue",
+    role=Role.OPERATOR,
+    summary="Have every dead job of a lane tried again",
+    effect=True,
+    whole=True,
+)
 async def requeue_all(call: Call, body: RequeueAll) -> Requeued:
-    return Requeued(count=await call.service(JOBS).requeue_all(body.lane))
+    return Requeued(count=await call.service(JOBS).requeue_all(body.lane, by=call.actor))
 
 
 async def _shown(call: Call, job_id: JobId) -> JobView:

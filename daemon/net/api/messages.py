@@ -1,38 +1,32 @@
-"""Messages to WeChat: queue a text, see what became of it, cancel, repeat, settle."""
+"""Messages to WeChat: queue one, see what became of it, cancel, repeat, settle, take back."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
-from attrs import field, frozen
+from attrs import frozen
 
 from daemon.domain.access import Role
 from daemon.domain.message import Wxid
-from daemon.domain.send import Send, SendOrigin, SendState
+from daemon.domain.send import Revoking, Send, SendOrigin, SendState
 from daemon.engine.sends import Verdict
+from daemon.net.api.contents import ContentBody, ContentType, details_of, draft_of
 from daemon.net.api.fields import ForeignId, Identifier
-from daemon.net.api.services import ACCOUNTS, SENDS
+from daemon.net.api.services import ACCOUNTS, REVOKES, SENDS
 from daemon.net.server.call import Call, Page, Paging, Reply
-from daemon.net.server.constraints import Length, Note, Pattern
+from daemon.net.server.constraints import Note
 from daemon.net.server.routes import Routes
 
 routes = Routes("Messages")
 
 PATH = "/api/v1/integrations/gewe/messages"
 
-MOST_TEXT = 20_000  # characters: a longer one would be more than ten WeChat messages
+SENDERS = (Role.OPERATOR, Role.AGENT)
 
 
 @frozen(kw_only=True)
-class NewMessage:
+class NewMessage(ContentBody):
     account_id: Identifier
     to: Annotated[ForeignId, Note("A person, or a room (…@chatroom).", "wxid_friend00000001")]
-    type: Literal["text"] = "text"
-    content: Annotated[
-        str, Length(1, MOST_TEXT), Pattern(r"[\s\S]*\S[\s\S]*"), Note("A long text goes in several parts.")
-    ]
-    at: Annotated[list[ForeignId], Length(0, 50), Note("Members to @ in a room; the content must name each, @Ann.")] = (
-        field(factory=list)
-    )
 
 
 @frozen(kw_only=True)
@@ -41,13 +35,15 @@ class MessageView:
     account_id: str
     conversation_id: str
     to: str
-    type: Literal["text"]
-    content: str
+    type: ContentType
+    content: Annotated[str, Note("Its text, title or name; empty where it has none.")]
     at: list[str]
+    details: Annotated[dict[str, Any], Note("What else it is made of: addresses, sizes, what is quoted.")]
     origin: SendOrigin
     state: SendState
     error: Annotated[str | None, Note("Why it is not sent, as a machine code.")]
     detail: str | None
+    revoke: Annotated[Revoking | None, Note("How taking it back stands, where that was tried.")]
     attempts: int
     part: int
     parts: int
@@ -75,16 +71,16 @@ class Settlement:
     outcome: Annotated[Verdict, Note("What a look at the phone showed.")]
 
 
-@routes.post(PATH, role=Role.OPERATOR, summary="Queue a message", status=202, effect=True)
+@routes.post(PATH, role=SENDERS, summary="Queue a message", status=202, effect=True)
 async def create(call: Call, body: NewMessage) -> Reply[QueuedView]:
+    call.allow(body.account_id)
     account = call.service(ACCOUNTS).get(body.account_id)
     queued = await call.service(SENDS).add(
         account,
         to=Wxid(body.to),
-        text=body.content,
-        mentions=tuple(map(Wxid, body.at)),
-        by=call.actor.id,
-        request_id=call.id,
+        draft=draft_of(body, call.language),
+        by=call.actor,
+        language=call.language,
     )
     ids = [send.id for send in queued.sends]
     return Reply(
@@ -97,15 +93,20 @@ async def create(call: Call, body: NewMessage) -> Reply[QueuedView]:
 async def page(
     call: Call, paging: Paging, *, account_id: str | None = None, state: SendState | None = None
 ) -> Page[MessageView]:
+    if account_id is not None:
+        call.allow(account_id)
     rows, total = await call.service(SENDS).page(
-        account_id=account_id, state=state, before=paging.after, limit=paging.limit + 1
+        scope=call.scope if account_id is None else {account_id},
+        state=state,
+        before=paging.after,
+        limit=paging.limit + 1,
     )
     return Page.of(rows, total, paging, view=view, after=lambda send: send.id)
 
 
-@routes.get(PATH + "/{message_id}", role=Role.OPERATOR, summary="Show a message")
+@routes.get(PATH + "/{message_id}", role=SENDERS, summary="Show a message")
 async def show(call: Call, message_id: str) -> MessageView:
-    return view(await call.service(SENDS).get(message_id))
+    return view(await _allowed(call, message_id))
 
 
 @routes.post(
@@ -115,7 +116,8 @@ async def show(call: Call, message_id: str) -> MessageView:
     effect=True,
 )
 async def cancel(call: Call, message_id: str) -> MessageView:
-    return view(await call.service(SENDS).cancel(message_id, by=call.actor.id))
+    await _allowed(call, message_id)
+    return view(await call.service(SENDS).cancel(message_id, by=call.actor))
 
 
 @routes.post(
@@ -126,7 +128,8 @@ async def cancel(call: Call, message_id: str) -> MessageView:
     effect=True,
 )
 async def retry(call: Call, message_id: str) -> MessageView:
-    return view(await call.service(SENDS).repeat(message_id, by=call.actor.id, request_id=call.id))
+    await _allowed(call, message_id)
+    return view(await call.service(SENDS).repeat(message_id, by=call.actor))
 
 
 @routes.post(
@@ -136,7 +139,26 @@ async def retry(call: Call, message_id: str) -> MessageView:
     effect=True,
 )
 async def settle(call: Call, message_id: str, body: Settlement) -> MessageView:
-    return view(await call.service(SENDS).settle(message_id, body.outcome, by=call.actor.id))
+    await _allowed(call, message_id)
+    return view(await call.service(SENDS).settle(message_id, body.outcome, by=call.actor))
+
+
+@routes.post(
+    PATH + "/{message_id}/revoke",
+    role=Role.OPERATOR,
+    summary="Take a message back, within two minutes of sending it",
+    effect=True,
+)
+async def revoke(call: Call, message_id: str) -> MessageView:
+    await _allowed(call, message_id)
+    return view(await call.service(REVOKES).revoke(message_id, by=call.actor))
+
+
+async def _allowed(call: Call, message_id: str) -> Send:
+    """The message, where the caller may touch its account."""
+    send = await call.service(SENDS).get(message_id)
+    call.allow(send.account_id)
+    return send
 
 
 def view(send: Send) -> MessageView:
@@ -145,13 +167,15 @@ def view(send: Send) -> MessageView:
         account_id=send.account_id,
         conversation_id=send.conversation_id,
         to=send.to,
-        type="text",
+        type=ContentType(send.parcel.kind),
         content=send.text,
         at=list(send.mentions),
+        details=details_of(send.parcel),
         origin=send.origin,
         state=send.state,
         error=send.error,
         detail=send.detail,
+        revoke=send.revoke,
         attempts=send.attempts,
         part=send.part,
         parts=send.parts,

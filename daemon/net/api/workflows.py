@@ -3,14 +3,15 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 
 from daemon.domain.access import Role
 from daemon.domain.workflow import Memory, Provider, Workflow
 from daemon.engine.workflows import WorkflowDraft
 from daemon.errors import Invalid, NotFound, Problem
+from daemon.net.api.checks import refuse_failed
 from daemon.net.api.fields import ForeignId, Identifier, Name, Token, Url
-from daemon.net.api.services import WORKFLOWS
+from daemon.net.api.services import WORKFLOW_DESK, WORKFLOWS
 from daemon.net.server.call import Call, Page, Paging, Reply
 from daemon.net.server.constraints import Length, Note, Range
 from daemon.net.server.routes import Routes
@@ -43,6 +44,9 @@ class WorkflowBody:
 @frozen(kw_only=True)
 class NewWorkflowBody(WorkflowBody):
     key: Annotated[Token, Note("Its API key. Kept encrypted, never shown again.")]
+    check: Annotated[bool, Note("Ask the service first whether address, key and app are right; costs no points.")] = (
+        True
+    )
 
 
 @frozen(kw_only=True)
@@ -65,58 +69,78 @@ class WorkflowView:
     version: int
 
 
+@frozen(kw_only=True)
+class FastGptView(WorkflowView):
+    """The seed's view of the same."""
+
+    workflow_id: str
+
+
 @routes.get(PATH, role=Role.VIEWER, summary="List workflows")
 async def page(call: Call, paging: Paging, *, provider: Provider | None = None) -> Page[WorkflowView]:
     return await _page(call, paging, provider)
 
 
-@routes.post(PATH, role=Role.ADMIN, summary="Add a workflow", status=201, effect=True)
+@routes.post(PATH, role=Role.ADMIN, summary="Add a workflow", status=201, effect=True, whole=True)
 async def create(call: Call, body: NewWorkflowBody) -> Reply[WorkflowView]:
     return await _create(call, body, PATH)
 
 
 @routes.get(PATH + "/{workflow_id}", role=Role.VIEWER, summary="Show a workflow")
 async def show(call: Call, workflow_id: str) -> WorkflowView:
+    await call.service(WORKFLOW_DESK).admit(workflow_id, call.actor)
     return view(await call.service(WORKFLOWS).get(workflow_id))
 
 
-@routes.put(PATH + "/{workflow_id}", role=Role.ADMIN, summary="Change a workflow")
+@routes.put(PATH + "/{workflow_id}", role=Role.ADMIN, summary="Change a workflow", whole=True)
 async def change(call: Call, workflow_id: str, body: WorkflowBody) -> WorkflowView:
     workflows = call.service(WORKFLOWS)
     key = (await workflows.get(workflow_id)).key if body.key is None else Secret(body.key)
-    return view(await workflows.change(workflow_id, _draft(body, key), version=call.if_match))
+    return view(await workflows.change(workflow_id, _draft(body, key), version=call.if_match, by=call.actor))
 
 
 @routes.delete(
     PATH + "/{workflow_id}",
     role=Role.ADMIN,
     summary="Remove a workflow that nothing uses",
+    whole=True,
 )
 async def remove(call: Call, workflow_id: str) -> None:
-    await call.service(WORKFLOWS).remove(workflow_id, version=call.if_match)
+    await call.service(WORKFLOWS).remove(workflow_id, version=call.if_match, by=call.actor)
 
 
 @routes.get(FASTGPT_PATH, role=Role.VIEWER, summary="List the FastGPT workflows")
-async def fastgpt_page(call: Call, paging: Paging) -> Page[WorkflowView]:
-    return await _page(call, paging, Provider.FASTGPT)
+async def fastgpt_page(call: Call, paging: Paging) -> Page[FastGptView]:
+    workflows = call.service(WORKFLOWS)
+    rows, total = await workflows.page(
+        provider=Provider.FASTGPT, account_ids=call.scope, before=paging.after, limit=paging.limit + 1
+    )
+    return Page.of(rows, total, paging, view=_fastgpt_view, after=lambda workflow: workflow.id)
 
 
-@routes.post(FASTGPT_PATH, role=Role.ADMIN, summary="Register a FastGPT workflow", status=201, effect=True)
-async def fastgpt_create(call: Call, body: NewWorkflowBody) -> Reply[WorkflowView]:
+@routes.post(FASTGPT_PATH, role=Role.ADMIN, summary="Register a FastGPT workflow", status=201, effect=True, whole=True)
+async def fastgpt_create(call: Call, body: NewWorkflowBody) -> Reply[FastGptView]:
     if body.provider is not Provider.FASTGPT:
         raise Invalid(problems=[Problem("provider", "only fastgpt is registered here")])
-    return await _create(call, body, FASTGPT_PATH)
+    workflow = await _added(call, body)
+    return Reply(body=_fastgpt_view(workflow), headers={"Location": f"{FASTGPT_PATH}/{workflow.id}"})
+
+
+@routes.get(FASTGPT_PATH + "/{workflow_id}", role=Role.VIEWER, summary="Show a FastGPT workflow")
+async def fastgpt_show(call: Call, workflow_id: str) -> FastGptView:
+    await call.service(WORKFLOW_DESK).admit(workflow_id, call.actor)
+    return _fastgpt_view(await _fastgpt(call, workflow_id))
 
 
 @routes.delete(
     FASTGPT_PATH + "/{workflow_id}",
     role=Role.ADMIN,
     summary="Remove a FastGPT workflow",
+    whole=True,
 )
 async def fastgpt_remove(call: Call, workflow_id: str) -> None:
-    if (await call.service(WORKFLOWS).get(workflow_id)).provider is not Provider.FASTGPT:
-        raise NotFound("workflow.not_found", id=workflow_id)
-    await call.service(WORKFLOWS).remove(workflow_id, version=call.if_match)
+    await _fastgpt(call, workflow_id)
+    await call.service(WORKFLOWS).remove(workflow_id, version=call.if_match, by=call.actor)
 
 
 def view(workflow: Workflow) -> WorkflowView:
@@ -141,13 +165,33 @@ def view(workflow: Workflow) -> WorkflowView:
 
 
 async def _page(call: Call, paging: Paging, provider: Provider | None) -> Page[WorkflowView]:
-    rows, total = await call.service(WORKFLOWS).page(provider=provider, before=paging.after, limit=paging.limit + 1)
+    rows, total = await call.service(WORKFLOWS).page(
+        provider=provider, account_ids=call.scope, before=paging.after, limit=paging.limit + 1
+    )
     return Page.of(rows, total, paging, view=view, after=lambda workflow: workflow.id)
 
 
+def _fastgpt_view(workflow: Workflow) -> FastGptView:
+    return FastGptView(workflow_id=workflow.id, **asdict(view(workflow), recurse=False))
+
+
+async def _fastgpt(call: Call, workflow_id: str) -> Workflow:
+    workflow = await call.service(WORKFLOWS).get(workflow_id)
+    if workflow.provider is not Provider.FASTGPT:
+        raise NotFound("workflow.not_found", id=workflow_id)
+    return workflow
+
+
 async def _create(call: Call, body: NewWorkflowBody, path: str) -> Reply[WorkflowView]:
-    workflow = await call.service(WORKFLOWS).add(_draft(body, Secret(body.key)))
+    workflow = await _added(call, body)
     return Reply(body=view(workflow), headers={"Location": f"{path}/{workflow.id}"})
+
+
+async def _added(call: Call, body: NewWorkflowBody) -> Workflow:
+    draft = _draft(body, Secret(body.key))
+    if body.check:
+        refuse_failed(await call.service(WORKFLOW_DESK).check_draft(draft), call.language)
+    return await call.service(WORKFLOWS).add(draft, by=call.actor)
 
 
 def _draft(body: WorkflowBody, key: Secret) -> WorkflowDraft:

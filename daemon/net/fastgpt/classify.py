@@ -89,6 +89,7 @@ PHRASES: tuple[tuple[str, Meaning], ...] = (  # in lower case; versions before 4
     ("data validation error", BAD_REQUEST),
     ("code_error.error_message.403", UNAUTHORIZED),
     ("code_error.error_message.514", UNAUTHORIZED),
+    ("apikey invalid", UNAUTHORIZED),
     ("ai_points_not_enough", NO_POINTS),
     ("aipointsnotenough", NO_POINTS),
 )

@@ -9,19 +9,16 @@ from typing import Any
 import structlog
 from attrs import define, evolve, field, frozen
 
-from daemon.codec import parse
 from daemon.domain.workflow import Answer, Question, Workflow
-from daemon.errors import Invalid, RemoteError, RemoteRefused, RemoteUnauthorized, RemoteUnavailable
+from daemon.errors import RemoteError, RemoteRefused, RemoteUnauthorized, RemoteUnavailable
 from daemon.net.fastgpt import wire_answer, wire_request
 from daemon.net.fastgpt.classify import DUPLICATE, SERVICE, classify
 from daemon.net.fastgpt.listen import Listening
 from daemon.net.fastgpt.wire_answer import Heard
 from daemon.net.fastgpt.wire_rows import rows
 from daemon.net.fastgpt.wire_values import document, items, text
-from daemon.net.outbound import Outbound, Reply, Stream, Timeouts
-from daemon.secret import Redactor
-
-MOST_BYTES = 20 * 1024 * 1024  # FastGPT's own limit of an answer
+from daemon.net.fastgpt.wrapped import MOST_BYTES, Wrapped
+from daemon.net.outbound import Outbound, Stream, Timeouts
 
 log = structlog.get_logger()
 
@@ -53,7 +50,7 @@ class FastGpt:
             raise
 
     async def recover(self, workflow: Workflow, question: Question) -> Answer | None:
-        """Only chats that FastGPT remembers can be looked into; a run that was cut short left no answer."""
+        """Only an app that is named can be looked into; a run that was cut short left no answer."""
         if (chat := wire_request.chat(workflow, question)) is None:
             return None
         try:
@@ -88,7 +85,7 @@ class FastGpt:
             most_bytes=MOST_BYTES,
         ) as stream:
             heard = await self._heard(workflow, stream, clean)
-        return wire_answer.concluded(heard, clean)
+        return wire_answer.concluded(heard, clean, record=name)
 
     async def _heard(self, workflow: Workflow, stream: Stream, clean: Callable[[str], str]) -> Heard:
         streamed = workflow.stream and not _is(stream.headers, "application/json")
@@ -100,29 +97,25 @@ class FastGpt:
         return wire_answer.whole(stream.status, stream.headers, body, clean)
 
     async def _recovered(self, workflow: Workflow, question: Question, chat: dict[str, str]) -> Answer | None:
-        found = await self._lookup(
-            workflow, "POST", wire_request.RECORDS_PATHS, json={**chat, "offset": 0, "pageSize": wire_request.RECORDS}
-        )
+        asked = {**chat, "offset": 0, "pageSize": wire_request.RECORDS}
+        found = await self._lookup(workflow, "POST", wire_request.RECORDS_PATHS, json=asked)
         records = [document(record) for record in items(document(found).get("list"))]
         answers = {text(record.get("dataId")): record for record in records if record.get("obj") == "AI"}
         for name in reversed(wire_request.names(question)):
             if name in answers:  # the last attempt's: those before it broke off
-                return await self._of(workflow, chat, name, answers[name])
+                heard = wire_answer.content(answers[name].get("value"), resumed=question.resumes is not None)
+                return await self._of(workflow, chat, name, heard)
         return None
 
-    async def _of(
-        self, workflow: Workflow, chat: dict[str, str], name: str, record: Mapping[str, Any]
-    ) -> Answer | None:
-        heard = wire_answer.content(record.get("value"))
+    async def _of(self, workflow: Workflow, chat: dict[str, str], name: str, heard: Heard) -> Answer | None:
         if not heard.text:
             return None
-        heard.rows = rows(
-            await self._lookup(workflow, "GET", wire_request.DETAIL_PATHS, params={**chat, "dataId": name})
-        )
+        details = {**chat, "dataId": name}
+        heard.rows = rows(await self._lookup(workflow, "GET", wire_request.DETAIL_PATHS, params=details))
         heard.detailed = bool(heard.rows)
         if wire_answer.was_cut(heard):
             return None
-        return wire_answer.concluded(heard, self._cleaner(workflow), recovered=True)
+        return wire_answer.concluded(heard, self._cleaner(workflow), record=name, recovered=True)
 
     async def _lookup(
         self,
@@ -133,24 +126,10 @@ class FastGpt:
         json: Any = None,
         params: Mapping[str, str] | None = None,
     ) -> Any:
-        """What a wrapped endpoint holds, by the first of its paths that is there."""
-        reply: Reply | None = None
-        for path in paths:
-            reply = await self.outbound.request(
-                SERVICE,
-                method,
-                wire_request.base(workflow) + path,
-                json=json,
-                params=params,
-                headers=wire_request.headers(workflow),
-                timeouts=Timeouts(connect=self.patience.connect, total=self.patience.lookup),
-                repeatable=True,
-                most_bytes=MOST_BYTES,
-            )
-            if reply.status != HTTPStatus.NOT_FOUND:
-                break
-        assert reply is not None
-        return _unwrapped(reply, self._cleaner(workflow))
+        patience = self.patience
+        return await Wrapped(self.outbound).call(
+            workflow, method, paths, json=json, params=params, connect=patience.connect, total=patience.lookup
+        )
 
     async def _stop(self, workflow: Workflow, question: Question) -> None:
         """A run of v2 goes on, and costs, after its caller has gone."""
@@ -177,20 +156,7 @@ class FastGpt:
         return evolve(whole, first_byte=self.patience.first_byte, idle=self.patience.idle)
 
     def _cleaner(self, workflow: Workflow) -> Callable[[str], str]:
-        """Makes FastGPT's words fit to be kept, whether or not its key is known to the log's redactor."""
-        redactor = Redactor()
-        redactor.add(workflow.key)
-        return lambda words: self.outbound.detail(redactor.clean(words))
-
-
-def _unwrapped(reply: Reply, clean: Callable[[str], str]) -> Any:
-    try:
-        envelope = document(parse(reply.body))
-    except Invalid:
-        envelope = {}
-    if reply.status != HTTPStatus.OK or envelope.get("code") != HTTPStatus.OK:
-        raise classify(reply.status, reply.headers, reply.body, clean)
-    return envelope.get("data")
+        return Wrapped(self.outbound).cleaner(workflow)
 
 
 def _is(headers: Mapping[str, str], content_type: str) -> bool:

@@ -7,7 +7,9 @@ from typing import Any
 from attrs import define, field
 
 from daemon.codec import parse
+from daemon.domain.pause import Pause
 from daemon.domain.workflow import Answer
+from daemon.engine import pauses
 from daemon.errors import Invalid, RemoteNonsense, RemoteRefused
 from daemon.net.fastgpt import wire_pause
 from daemon.net.fastgpt.classify import SERVICE, classify, failed_node, in_stream
@@ -37,10 +39,14 @@ class Heard:
     error: str = ""  # what the last failed node said, told apart from the rows
 
     @property
+    def asked(self) -> Pause | None:
+        return wire_pause.read(self.pause) if self.pause else None
+
+    @property
     def text(self) -> str:
-        asked = wire_pause.question(self.pause) if self.pause else ""
+        asked = self.asked
         spoken = CITE.sub("", "".join(self.texts)).strip()
-        return "\n".join(part for part in (spoken, asked) if part)
+        return "\n".join(part for part in (spoken, pauses.opening(asked) if asked else "") if part)
 
 
 @define
@@ -115,14 +121,16 @@ def whole(status: int, headers: Mapping[str, str], body: bytes, clean: Clean) ->
     return heard
 
 
-def content(value: object) -> Heard:
-    """The parts of one message, as the chat's records keep them."""
+def content(value: object, *, resumed: bool = False) -> Heard:
+    """The parts of one message, as the chat's records keep them; `resumed`: only what came after its pause."""
     heard = Heard()
-    _add_content(heard, value)
+    parts = items(value)
+    paused = [place for place, part in enumerate(parts) if document(part).get("interactive")]
+    _add_content(heard, parts[paused[0] + 1 :] if resumed and paused else value)
     return heard
 
 
-def concluded(heard: Heard, clean: Clean, *, recovered: bool = False) -> Answer:
+def concluded(heard: Heard, clean: Clean, *, record: str = "", recovered: bool = False) -> Answer:
     """The answer, or why there is none.
 
     A failed node does not fail its run. Where nothing was said as well, its failure is the reason: most are those of a
@@ -141,6 +149,8 @@ def concluded(heard: Heard, clean: Clean, *, recovered: bool = False) -> Answer:
         seconds=heard.seconds,
         recovered=recovered,
         variables=heard.variables,
+        pause=heard.asked,
+        record=record,
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from daemon.domain.workflow import Memory, Question, Said, Workflow
+from daemon.domain.workflow import Attachment, AttachmentKind, Memory, Question, Said, Workflow
 
 API = "/api"
 LONGEST_USER = 1024  # characters of customUid
@@ -35,7 +35,12 @@ def headers(workflow: Workflow) -> dict[str, str]:
 
 
 def names(question: Question) -> tuple[str, ...]:
-    """What the answer's record is called: a name is taken for good by a run that did not end well."""
+    """What the answer's record is called: a name is taken for good by a run that did not end well.
+
+    The answer to a pause belongs to the record that paused.
+    """
+    if question.resumes is not None:
+        return (question.resumes,)
     return (question.turn_id, *(f"{question.turn_id}-{number}" for number in range(2, TRIES + 1)))
 
 
@@ -46,26 +51,32 @@ def run(workflow: Workflow, question: Question, name: str) -> dict[str, Any]:
         "responseChatItemId": name,
         "customUid": question.user[:LONGEST_USER],
         "variables": {**workflow.variables, **question.variables},
+        "chatId": question.conversation,
         "messages": [_message(line) for line in _messages(workflow, question)],
     }
     if workflow.app_id:
         body["appId"] = workflow.app_id
-    if workflow.memory is Memory.SERVICE:
-        body["chatId"] = question.conversation
     return body
 
 
 def chat(workflow: Workflow, question: Question) -> dict[str, str] | None:
     """What names the chat; None where FastGPT cannot be asked about it."""
-    if workflow.memory is not Memory.SERVICE or not workflow.app_id:
-        return None
-    return {"appId": workflow.app_id, "chatId": question.conversation}
+    return {"appId": workflow.app_id, "chatId": question.conversation} if workflow.app_id else None
 
 
 def _messages(workflow: Workflow, question: Question) -> tuple[Said, ...]:
-    """With a chatId FastGPT reads only the last one, and has the rest itself, its prompt included."""
+    """A chat that FastGPT remembers has the rest itself, its prompt included; to a new one all is told."""
     return question.messages[-1:] if workflow.memory is Memory.SERVICE else question.messages
 
 
-def _message(line: Said) -> dict[str, str]:
-    return {"role": line.role, "content": line.text}
+def _message(line: Said) -> dict[str, Any]:
+    if not line.attachments:
+        return {"role": line.role, "content": line.text}
+    words = [{"type": "text", "text": line.text}] if line.text else []
+    return {"role": line.role, "content": [*words, *map(_part, line.attachments)]}
+
+
+def _part(attachment: Attachment) -> dict[str, Any]:
+    if attachment.kind is AttachmentKind.IMAGE:
+        return {"type": "image_url", "image_url": {"url": attachment.url}}
+    return {"type": "file_url", "name": attachment.name or "file", "url": attachment.url}

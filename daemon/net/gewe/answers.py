@@ -22,10 +22,11 @@ from daemon.errors import (
     RemoteUnavailable,
 )
 from daemon.net.gewe.bodies import document, exact
-from daemon.net.gewe.envelope import identifier, number
+from daemon.net.gewe.envelope import identifier, number, text
+from daemon.net.gewe.sayings import NOTHING_SPECIAL, SERVICE, Sayings
 
-SERVICE = "gewe"
 MOST_WORDS = 4096  # bytes of a body that is no envelope which are looked at
+SILENT = "ret"  # begins the detail of a refusal without a reason
 DONE = 200  # of `ret`; `msg` differs between calls and says nothing
 REFUSING = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
@@ -40,13 +41,17 @@ _RESTRICTED = re.compile(r"限制")
 
 @define
 class Answer:
-    """One HTTP answer. `detail` makes words fit to be kept; `repeatable` says that doing it twice does no harm."""
+    """One HTTP answer. `detail` makes words fit to be kept; `repeatable` says that doing it twice does no harm.
+
+    `sayings` are those sentences that mean something of their own in answer to this call.
+    """
 
     status: int
     body: bytes
     retry_after: timedelta | None
     repeatable: bool
     detail: Callable[[str], str]
+    sayings: Sayings = NOTHING_SPECIAL
 
     def data(self) -> Any:
         """`data` of a call that was done; raises what our errors say of any other."""
@@ -81,7 +86,7 @@ class Answer:
 
     def _refused(self, envelope: Mapping[str, Any]) -> NoReturn:
         sentences = list(_sentences(envelope))
-        said, detail = " ".join(sentences), self.detail(sentences[0] if sentences else f"ret {envelope['ret']}")
+        said, detail = " ".join(sentences), self.detail(sentences[0] if sentences else f"{SILENT} {envelope['ret']}")
         if number(envelope["ret"]) in REFUSING or _TOKEN.search(said):
             raise RemoteUnauthorized("gewe.unauthorized", service=SERVICE, detail=detail)
         if _OFFLINE.search(said):
@@ -90,6 +95,9 @@ class Answer:
             raise RemoteRefused("gewe.unknown_device", service=SERVICE, detail=detail)
         if _TOO_FAST.search(said) and not _PUNISHED.search(said):
             raise RemoteLimited("gewe.limited", SERVICE, self.retry_after, detail)
+        for words, error in self.sayings:
+            if words.search(said):
+                raise error(detail)
         punished = _PUNISHED.search(said) or _RESTRICTED.search(said)
         raise RemoteRefused("gewe.restricted" if punished else "gewe.refused", service=SERVICE, detail=detail)
 
@@ -130,6 +138,17 @@ def _told(value: Any) -> Iterator[str]:
 
 def sent_id(data: Any, name: str) -> str | None:
     return identifier(data.get(name)) if isinstance(data, dict) else None
+
+
+def sent_number(data: Any) -> str | None:
+    """msgId. A text's may be 0, and revoking it wants that 0."""
+    told = text(data.get("msgId")).strip() if isinstance(data, dict) else ""
+    return "0" if told == "0" else sent_id(data, "msgId")
+
+
+def unexplained(error: RemoteRefused) -> bool:
+    """Whether GeWe refused without a word: `{"ret": 500, "msg": null}`."""
+    return error.code == "gewe.refused" and error.detail.startswith(f"{SILENT} ")
 
 
 def sent_time(data: Any) -> int | None:

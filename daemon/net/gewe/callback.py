@@ -4,8 +4,9 @@ from typing import Annotated
 
 from attrs import frozen
 
+from daemon.domain.access import within
 from daemon.net.api.accounts import CALLBACK_PATH
-from daemon.net.api.services import ACCOUNTS, INTAKE
+from daemon.net.api.services import ACCOUNTS, CALLBACK_ALLOW, INTAKE
 from daemon.net.server.call import Call
 from daemon.net.server.constraints import Note
 from daemon.net.server.problems import Refused
@@ -39,5 +40,22 @@ async def deliver(call: Call, callback_key: str) -> Taken:
         raise Refused(404)
     body = await read_body(call.request, BODY_MOST)
     if not await call.service(INTAKE).receive(body, group, request_id=call.id):
+        raise Refused(404)
+    return Taken()
+
+
+@routes.post(
+    CALLBACK_PATH,
+    role=Open.CALLBACK,
+    summary="The same without a secret, from the addresses of gewe.callback_allow only",
+    body_most=BODY_MOST,
+    lenient=True,
+)
+async def deliver_unnamed(call: Call) -> Taken:
+    """For a GeWe that cannot be given a secret. By default no address is allowed, and there is no such path."""
+    if not within(call.address, call.service(CALLBACK_ALLOW)):
+        raise Refused(404)
+    body = await read_body(call.request, BODY_MOST)
+    if not await call.service(INTAKE).receive(body, None, request_id=call.id):
         raise Refused(404)
     return Taken()

@@ -1,6 +1,7 @@
 """WeChat's XML, read without trusting it: no document types, no entities, bounded in size and depth."""
 
 import re
+from html import escape
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 
 from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
@@ -12,6 +13,7 @@ MOST_DEPTH = 32
 _DECLARED = re.compile(r"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});)")  # in CDN addresses
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _DIGITS = re.compile(r"\s*(\d{1,18})(?:\.\d*)?\s*\Z")
 
 
@@ -61,6 +63,11 @@ def _parse(text: str) -> Element | None:
 def said(node: Element, path: str) -> str:
     """The text at `path` below `node`, stripped; empty where there is none."""
     return (node.findtext(path) or "").strip()
+
+
+def escaped(text: str) -> str:
+    """`text` as the content of an element; what XML cannot hold is replaced."""
+    return escape(_UNWRITABLE.sub("\ufffd", text), quote=False)
 
 
 def number(text: str | None) -> int:

@@ -8,13 +8,13 @@ from aiohttp import web
 from daemon import __version__
 from daemon.codec import encode
 from daemon.net.server import docs
-from daemon.net.server.auth import Door
+from daemon.net.server.auth import DOOR, Door
 from daemon.net.server.endpoint import Endpoint
 from daemon.net.server.express import EXPRESS, Express
 from daemon.net.server.idempotency import Replays
 from daemon.net.server.observe import Surroundings, add_headers
 from daemon.net.server.openapi import document
-from daemon.net.server.routes import BODY_MOST, Route, Routes
+from daemon.net.server.routes import BODY_MOST, Route, Routes, checked
 from daemon.net.server.schema import Schemas
 
 
@@ -29,6 +29,7 @@ def build(
     app.on_response_prepare.append(add_headers)
     for key, service in services.items():
         app[key] = service
+    app[DOOR] = door
     schemas, routes = Schemas(), in_order(tables)
     app[docs.DOCUMENT] = encode(document(routes, version=__version__))
     for route in routes:
@@ -40,7 +41,7 @@ def build(
 
 def in_order(tables: Iterable[Routes]) -> list[Route]:
     """With the documents. Fixed segments before named ones: `/keys/mine` is found before `/keys/{key_id}`."""
-    routes = [route for table in (docs.routes, *tables) for route in table.routes]
+    routes = [checked(route) for table in (docs.routes, *tables) for route in table.routes]
     seen: set[tuple[str, str]] = set()
     for route in routes:
         if (route.method, route.path) in seen:

@@ -45,6 +45,11 @@ class Call:
         if not self.actor.may_touch(account_id):
             raise Forbidden("auth.account")
 
+    def allow_all(self) -> None:
+        """Forbidden unless the caller may touch every account."""
+        if self.scope is not None:
+            raise Forbidden("auth.account")
+
     @property
     def scope(self) -> frozenset[str] | None:
         """The accounts that the caller's lists are limited to; None: all."""
@@ -115,6 +120,15 @@ def split_after(paging: Paging, language: str) -> tuple[int, str] | None:
     if not (milliseconds.isascii() and milliseconds.isdigit() and len(milliseconds) < 16):
         raise _bad_cursor(language)
     return int(milliseconds), identifier
+
+
+def after_number(paging: Paging, language: str) -> int | None:
+    """`<number>`: what a list of numbered rows goes on after."""
+    if paging.after is None:
+        return None
+    if not (paging.after.isascii() and paging.after.isdigit() and len(paging.after) < 16):
+        raise _bad_cursor(language)
+    return int(paging.after)
 
 
 def open_cursor(cursor: str, language: str) -> str:

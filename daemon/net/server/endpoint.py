@@ -9,8 +9,8 @@ from attrs import evolve, frozen
 
 from daemon.codec import encode, parse, structure
 from daemon.domain.access import Actor
-from daemon.errors import Invalid, Problem, QiaodError
-from daemon.net.server.auth import Door, read_caller
+from daemon.errors import Forbidden, Invalid, Problem, QiaodError
+from daemon.net.server.auth import Caller, Door, read_caller
 from daemon.net.server.call import DEFAULT_LIMIT, MOST_LIMIT, Call, Page, Paging, Reply, etag, open_cursor, seal_cursor
 from daemon.net.server.idempotency import Replays
 from daemon.net.server.problems import Refused
@@ -44,10 +44,21 @@ class Endpoint:
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         request[STATUSES] = self.route.statuses
         caller = read_caller(request, self.door.proxies)
-        known = await self.door.admit(caller, self.route.who, request[HEADERS])
-        if known is not None:
-            known = evolve(known, source=caller.address, request_id=request[REQUEST_ID])
-            request[ACTOR] = known
+        try:
+            return await self._answered(request, caller, await self._admitted(request, caller))
+        except Forbidden as error:
+            self.door.refused(request.get(ACTOR), caller, self.route, error)
+            raise
+
+    async def _admitted(self, request: web.Request, caller: Caller) -> Actor | None:
+        found = await self.door.identify(caller, self.route.who)
+        if found is None:
+            return None
+        request[ACTOR] = known = evolve(found, request_id=request[REQUEST_ID])
+        self.door.authorise(known, caller, self.route.who, request[HEADERS], whole=self.route.whole)
+        return known
+
+    async def _answered(self, request: web.Request, caller: Caller, known: Actor | None) -> web.StreamResponse:
         _acceptable(request, self.route.produces or "application/json")
         call = Call(
             app=request.app,

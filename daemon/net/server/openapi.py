@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from daemon.domain.access import Role
+from daemon.net.server.auth import roles_of
 from daemon.net.server.call import DEFAULT_LIMIT, MOST_LIMIT
 from daemon.net.server.problems import MEDIA_TYPE
 from daemon.net.server.routes import Open, Route
@@ -18,6 +19,7 @@ _PATTERN_OF_PLACE = re.compile(r"{(\w+):[^}]+}")
 
 _INTRODUCTION = """\
 Send a key as `Authorization: Bearer qk_…`, or come through the Unix socket, where the uid decides.
+A browser may come with the cookie of `POST /api/v1/session` instead. `x-roles` says who may call an operation.
 Errors are RFC 9457 problem documents in the language of `Accept-Language` (en, zh).
 A trailing slash is optional on every path. Lists give `next_cursor`; send it as `cursor` for the next page."""
 
@@ -53,6 +55,7 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
         "summary": route.summary,
         "description": _description(route),
         "security": _security(route),
+        "x-roles": _roles(route),
         "parameters": _parameters(route, schemas),
         "responses": _responses(route, schemas),
     }
@@ -74,7 +77,15 @@ def _who(route: Route) -> str:
             Open.LOCAL: "Anybody on the Unix socket may call this; on TCP, role viewer.",
         }[route.who]
     roles = (route.who,) if isinstance(route.who, Role) else route.who
-    return f"Role: {', '.join(roles)}."
+    whole = " Not with a key that is limited to some accounts." if route.whole else ""
+    return f"Role: {', '.join(roles)}.{whole}"
+
+
+def _roles(route: Route) -> list[str]:
+    """Who may call it, those included that may what a lower role may."""
+    if route.who in (Open.PUBLIC, Open.CALLBACK):
+        return []
+    return [role for role in Role if any(role.includes(wanted) for wanted in roles_of(route.who))]
 
 
 def _security(route: Route) -> list[dict[str, list[str]]]:

@@ -49,6 +49,7 @@ CODES = {  # what aiohttp itself refuses
 }
 
 
+QUOTA = ("id", "name", "scope", "measure", "left_micro", "cap_micro", "renews_at")  # what a 402 says of the quota
 ENDS = frozenset({408, 413, 421, 431})  # what else comes on the connection is not worth reading
 
 
@@ -90,6 +91,8 @@ def document(error: QiaodError, status: int, *, language: str, request_id: str) 
     }
     if isinstance(error, errors.Invalid):
         told["errors"] = [{"field": p.field, "message": p.message} for p in error.problems]
+    if isinstance(error, errors.QuotaExceeded):
+        told["quota"] = {name: error.facts.get(name) for name in QUOTA}
     return told
 
 

@@ -46,6 +46,7 @@ class Route:
     also: tuple[int, ...]  # other statuses that its own answer may have
     statuses: Mapping[type[QiaodError], int]  # where this route's seed has another status for an error
     lenient: bool  # unknown query parameters are passed over: probes and neighbours add their own
+    whole: bool  # it is about more than single accounts: nothing for a key that is limited to some
     express: bool  # called so often that it has a short way through the server, see `express`
     tag: str
     handler: Callable[..., Awaitable[Any]]
@@ -69,6 +70,7 @@ class Said(TypedDict, total=False):
     also: tuple[int, ...]
     statuses: Mapping[type[QiaodError], int]
     lenient: bool
+    whole: bool
     express: bool
 
 
@@ -97,7 +99,7 @@ class Routes:
             route = Route(
                 method=method,
                 path=path,
-                who=said["role"],
+                who=said.get("role"),  # where it is missing, `checked` tells the route
                 summary=said["summary"],
                 status=204 if signature.answer is None else said.get("status", 200),
                 effect=said.get("effect", False),
@@ -106,21 +108,23 @@ class Routes:
                 produces=said.get("produces"),
                 also=said.get("also", ()),
                 statuses=said.get("statuses", {}),
-                lenient=said.get("lenient", isinstance(said["role"], Open)),
+                lenient=said.get("lenient", isinstance(said.get("role"), Open)),
+                whole=said.get("whole", False),
                 express=said.get("express", False),
                 tag=self.tag,
                 handler=handler,
                 signature=signature,
             )
-            self.routes.append(_checked(route))
+            self.routes.append(checked(route))
             return handler
 
         return declare
 
 
-def _checked(route: Route) -> Route:
-    """A route that promises what it cannot hold fails at import."""
-    if not isinstance(route.who, Role | Open | tuple) or route.who == ():
+def checked(route: Route) -> Route:
+    """A route that promises what it cannot hold fails at import; and again, before anything is served."""
+    roles = route.who if isinstance(route.who, tuple) else (route.who,)
+    if not roles or not (isinstance(route.who, Open) or all(isinstance(role, Role) for role in roles)):
         raise TypeError(f"{route.method} {route.path} does not say who may call it")
     if route.method == "GET" and (route.effect or route.signature.body is not None):
         raise TypeError(f"GET {route.path} must change nothing")

@@ -37,3 +37,4 @@ CREATE TABLE alerts (
     read_ms     INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX alerts_open ON alerts (fingerprint) WHERE resolved_ms IS NULL;
+CREATE INDEX alerts_resolved ON alerts (resolved_ms) WHERE resolved_ms IS NOT NULL;

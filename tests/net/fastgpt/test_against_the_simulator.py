@@ -112,8 +112,12 @@ async def test_a_pause_is_shown_and_its_answer_goes_on(here: Here) -> None:
     else:
         assert (await here.asked()).text == "Refund or exchange?\n1. Refund\n2. Exchange"
 
-    chosen = evolve(QUESTION, turn_id="turn-2", messages=(Said(role=Role.USER, text="Refund"),))
-    assert (await here.assistant.run(here.workflow, chosen)).text == CHINESE
+    chosen = evolve(QUESTION, turn_id="turn-2", messages=(Said(role=Role.USER, text="Refund"),), resumes="turn-1")
+    answered = await here.assistant.run(here.workflow, chosen)
+    assert (answered.text, answered.pause) == (CHINESE, None)
+    found = await here.assistant.recover(here.workflow, chosen)
+    assert found is not None
+    assert (found.text, found.recovered) == (CHINESE, True)
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_what_is_sent_when_the_daemon_remembers() -> None:
 
     body = wire_request.run(ours, question, "turn-1")
 
-    assert "chatId" not in body
+    assert body["chatId"] == "c-1001"  # a new one each time, so that a pause can go on
     assert "appId" not in body
     assert body["stream"] is False
     assert body["messages"] == [
@@ -289,7 +289,7 @@ async def test_a_run_of_v2_that_nobody_waits_for_is_stopped() -> None:
         assert stop.body == {"appId": "6a10c0ffee0000000000a001", "chatId": "c-1001"}
 
 
-@pytest.mark.parametrize("changes", [{"endpoint": "v1"}, {"endpoint": "v2", "memory": Memory.DAEMON}])
+@pytest.mark.parametrize("changes", [{"endpoint": "v1"}, {"endpoint": "v2", "app_id": None}])
 async def test_other_runs_end_with_their_connection(changes: dict[str, Any]) -> None:
     holder: list[Neighbour] = []
     async with neighbour(hangs(holder, STREAM_HEAD, WORDS)) as here:
@@ -368,10 +368,9 @@ async def test_an_answer_is_found_also_where_its_details_are_gone() -> None:
     assert not answer.usage.known
 
 
-@pytest.mark.parametrize("changes", [{"memory": Memory.DAEMON}, {"app_id": None}])
-async def test_a_chat_that_cannot_be_named_is_not_looked_into(changes: dict[str, Any]) -> None:
+async def test_a_chat_that_cannot_be_named_is_not_looked_into() -> None:
     async with neighbour(wrapped({})) as here, fastgpt() as assistant:
-        assert await assistant.recover(workflow(here, **changes), QUESTION) is None
+        assert await assistant.recover(workflow(here, app_id=None), QUESTION) is None
         assert here.asked == []
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ from daemon.errors import (
     RemoteUnavailable,
 )
 from daemon.net.gewe.answers import Answer
+from daemon.net.gewe.sayings import CALLBACK, DOWNLOAD, LOGIN, MEMBERS, REVOKE, SEARCH, Sayings
 
 
 def answer(body: object, status: int = 200, *, repeatable: bool = False) -> Answer:
@@ -118,6 +120,38 @@ def test_a_success_under_an_error_status_is_unclear() -> None:
 def test_success_is_told_by_ret_and_never_by_the_words(msg: str | None) -> None:
     assert answer({"ret": 200, "msg": msg, "data": True}).data() is True
     assert answer({"ret": 200, "msg": msg}).data() is None
+
+
+SPECIAL = [
+    # in answer to what, what GeWe said, what it means, the code
+    (LOGIN, refusal("获取二维码失败", "微信已登录，请勿重复登录。"), RemoteRefused, "gewe.already_logged_in"),
+    (LOGIN, refusal("检测登录失败", "本次登录需要输入安全验证码"), RemoteRefused, "gewe.login_code_needed"),
+    (LOGIN, refusal("检测登录失败", "二维码已过期"), RemoteRefused, "gewe.login_expired"),
+    (LOGIN, refusal("断线重连异常 e=当前账号状态正常，无需重连"), RemoteRefused, "gewe.nothing_to_reconnect"),
+    (LOGIN, refusal("创建设备失败", "已达到最大客户端数量操作"), RemoteRefused, "gewe.device_limit"),
+    (LOGIN, refusal("创建设备失败", "unexpected EOF"), RemoteUnavailable, "gewe.wechat_unreachable"),
+    (LOGIN, refusal("检测登录失败", "微信已离线"), AccountOffline, "gewe.offline"),
+    (CALLBACK, refusal("https://q.example/cb push msg err"), RemoteRefused, "gewe.callback_unreachable"),
+    (CALLBACK, refusal("X-GEWE-TOKEN=1 push msg err"), RemoteUnauthorized, "gewe.unauthorized"),
+    (SEARCH, refusal("搜索联系人失败", "用户不存在"), RemoteRefused, "gewe.no_such_user"),
+    (MEMBERS, refusal("创建群聊失败", "MemberList are wrong"), RemoteRefused, "gewe.bad_members"),
+    (REVOKE, refusal("撤回消息失败", "消息已超过可撤回时间"), RemoteRefused, "gewe.too_late_to_revoke"),
+    (DOWNLOAD, refusal("下载失败", "java.lang.NullPointerException"), RemoteRefused, "gewe.media_gone"),
+    (DOWNLOAD, refusal("下载失败", "资源已过期"), RemoteRefused, "gewe.media_gone"),
+    (DOWNLOAD, refusal("下载失败", "登录已过期"), AccountOffline, "gewe.offline"),
+    (DOWNLOAD, refusal("下载图片xml解析异常"), RemoteRefused, "gewe.media_bad_xml"),
+    (DOWNLOAD, refusal("下载失败", "最大支持2条并发"), RemoteLimited, "gewe.limited"),
+]
+
+
+@pytest.mark.parametrize(("sayings", "said", "kind", "code"), SPECIAL)
+def test_some_sentences_mean_something_of_their_own_in_answer_to_a_call(
+    sayings: Sayings, said: object, kind: type[RemoteError], code: str
+) -> None:
+    with pytest.raises(RemoteError) as caught:
+        evolve(answer(said), sayings=sayings).data()
+
+    assert (type(caught.value), caught.value.code) == (kind, code)
 
 
 def test_a_limit_says_when_to_come_again() -> None:

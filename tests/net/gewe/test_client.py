@@ -1,11 +1,7 @@
 import asyncio
-import json
-from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 from aioresponses import aioresponses
-from attrs import define, field
 
 from daemon.domain.account import Product
 from daemon.domain.message import MENTION_ALL, Wxid
@@ -21,68 +17,33 @@ from daemon.errors import (
     RemoteUnauthorized,
     RemoteUnavailable,
 )
-from daemon.net.gewe.client import GeweClient, base_url
-from daemon.net.outbound import open_outbound
-from daemon.secret import Redactor
+from daemon.net.gewe.calls import base_url
+from daemon.net.gewe.client import Gewe
 from tests.net.gewe.accounts import TOKEN, account
+from tests.net.gewe.answering import Answering, done, failed
 from tests.net.gewe.samples import APP, FRIEND, MEMBER, ROOM
 from tests.net.loopback import Script, Visit, free_port, loopback
 
 HELLO = Outgoing(to=Wxid(FRIEND), parcel=Text(text="你好"))
 
 
-@pytest.fixture
-async def gewe() -> AsyncIterator[GeweClient]:
-    async with open_outbound(Redactor()) as outbound:
-        yield GeweClient(outbound)
-
-
-@define
-class Answering:
-    """Answers every request alike, and keeps what it was asked."""
-
-    body: bytes
-    status: str = "200 OK"
-    asked: list[bytes] = field(factory=list)
-
-    async def __call__(self, visit: Visit) -> None:
-        self.asked.append(await visit.request())
-        await visit.answer(self.body, status=self.status)
-
-    @property
-    def head(self) -> str:
-        return self.asked[0].partition(b"\r\n\r\n")[0].decode()
-
-    @property
-    def fields(self) -> Any:
-        return json.loads(self.asked[0].partition(b"\r\n\r\n")[2])
-
-
-def done(data: object) -> Answering:
-    return Answering(json.dumps({"ret": 200, "msg": "操作成功", "data": data}).encode())
-
-
-def failed(msg: str | None, cause: str | None = None) -> Answering:
-    return Answering(json.dumps({"ret": 500, "msg": msg, "data": {"code": "-1", "msg": cause}}).encode())
-
-
-async def test_a_text_is_sent_and_its_ids_come_back_exact(gewe: GeweClient) -> None:
+async def test_a_text_is_sent_and_its_ids_come_back_exact(gewe: Gewe) -> None:
     server = done({"toWxid": FRIEND, "createTime": 1765041160, "msgId": 0, "newMsgId": 3768973957878705021, "type": 1})
     async with loopback(server) as here:
-        accepted = await gewe.send(account(here.url), HELLO)
+        accepted = await gewe.messenger.send(account(here.url), HELLO)
 
-    assert accepted == Accepted(wechat_id="3768973957878705021", message_number=None, wechat_time=1765041160)
+    assert accepted == Accepted(wechat_id="3768973957878705021", message_number="0", wechat_time=1765041160)
     assert server.head.startswith("POST /gewe/v2/api/message/postText HTTP/1.1")
     assert f"X-GEWE-TOKEN: {TOKEN}" in server.head
     assert server.fields == {"appId": APP, "toWxid": FRIEND, "content": "你好"}
 
 
-async def test_who_is_mentioned_is_listed_and_the_text_is_left_as_it_is(gewe: GeweClient) -> None:
+async def test_who_is_mentioned_is_listed_and_the_text_is_left_as_it_is(gewe: Gewe) -> None:
     server = done({})
     parcel = Text(text="@Lan\u2005 好的", mentions=(Wxid(FRIEND), Wxid(MEMBER), MENTION_ALL))
     outgoing = Outgoing(to=Wxid(ROOM), parcel=parcel)
     async with loopback(server) as here:
-        await gewe.send(account(here.url), outgoing)
+        await gewe.messenger.send(account(here.url), outgoing)
 
     assert server.fields["ats"] == f"{FRIEND},{MEMBER},notify@all"
     assert server.fields["content"] == "@Lan\u2005 好的"
@@ -99,6 +60,10 @@ async def test_who_is_mentioned_is_listed_and_the_text_is_left_as_it_is(gewe: Ge
             {"newMsgId": "3768973957878705021", "msgId": 5, "createTime": 0},
             Accepted(wechat_id="3768973957878705021", message_number="5", wechat_time=0),
         ),
+        (
+            {"newMsgId": 0, "msgId": "0", "createTime": "0"},
+            Accepted(wechat_id=None, message_number="0", wechat_time=0),
+        ),
         ({}, Accepted(wechat_id=None, message_number=None, wechat_time=None)),
         (None, Accepted(wechat_id=None, message_number=None, wechat_time=None)),
         ([1], Accepted(wechat_id=None, message_number=None, wechat_time=None)),
@@ -106,10 +71,10 @@ async def test_who_is_mentioned_is_listed_and_the_text_is_left_as_it_is(gewe: Ge
     ],
 )
 async def test_what_was_accepted_is_accepted_however_its_ids_are_written(
-    gewe: GeweClient, data: object, expected: Accepted
+    gewe: Gewe, data: object, expected: Accepted
 ) -> None:
     async with loopback(done(data)) as here:
-        assert await gewe.send(account(here.url), HELLO) == expected
+        assert await gewe.messenger.send(account(here.url), HELLO) == expected
 
 
 @pytest.mark.parametrize(
@@ -128,13 +93,13 @@ def test_an_address_may_have_its_prefix_or_not(written: str, product: Product, e
 
 
 async def test_the_hosted_service_is_called_by_its_own_name_and_not_followed_elsewhere(
-    gewe: GeweClient, web: aioresponses
+    gewe: Gewe, web: aioresponses
 ) -> None:
     address = "https://api.geweapi.com/gewe/v2/api/message/postText"
     web.post(address, status=302, headers={"Location": "https://elsewhere.example/"})
 
     with pytest.raises(RemoteRefused):
-        await gewe.send(account("https://api.geweapi.com"), HELLO)
+        await gewe.messenger.send(account("https://api.geweapi.com"), HELLO)
 
     assert [str(url) for _, url in web.requests] == [address]
 
@@ -155,11 +120,11 @@ async def test_the_hosted_service_is_called_by_its_own_name_and_not_followed_els
     ],
 )
 async def test_a_send_that_was_not_accepted_says_why(
-    gewe: GeweClient, server: Answering, kind: type[RemoteError], code: str
+    gewe: Gewe, server: Answering, kind: type[RemoteError], code: str
 ) -> None:
     async with loopback(server) as here:
         with pytest.raises(RemoteError) as caught:
-            await gewe.send(account(here.url), HELLO)
+            await gewe.messenger.send(account(here.url), HELLO)
 
     assert (type(caught.value), caught.value.code, caught.value.service) == (kind, code, "gewe")
 
@@ -209,17 +174,15 @@ async def answers_half_a_body(visit: Visit) -> None:
     ],
 )
 @pytest.mark.parametrize("text", ["你好", "长" * 300_000])
-async def test_once_a_byte_may_have_left_no_fault_makes_a_send_repeatable(
-    gewe: GeweClient, fault: Script, text: str
-) -> None:
+async def test_once_a_byte_may_have_left_no_fault_makes_a_send_repeatable(gewe: Gewe, fault: Script, text: str) -> None:
     async with loopback(fault) as here:
         with pytest.raises(OutcomeUnknown):
-            await gewe.send(account(here.url), Outgoing(to=Wxid(FRIEND), parcel=Text(text=text)))
+            await gewe.messenger.send(account(here.url), Outgoing(to=Wxid(FRIEND), parcel=Text(text=text)))
 
     assert here.visits == 1
 
 
-async def test_a_send_whose_answer_is_awaited_when_we_stop_is_cancelled_and_not_repeated(gewe: GeweClient) -> None:
+async def test_a_send_whose_answer_is_awaited_when_we_stop_is_cancelled_and_not_repeated(gewe: Gewe) -> None:
     received = asyncio.Event()
 
     async def keeps_waiting(visit: Visit) -> None:
@@ -228,7 +191,7 @@ async def test_a_send_whose_answer_is_awaited_when_we_stop_is_cancelled_and_not_
         await visit.reader.read()
 
     async with loopback(keeps_waiting) as here:
-        sending = asyncio.create_task(gewe.send(account(here.url), HELLO))
+        sending = asyncio.create_task(gewe.messenger.send(account(here.url), HELLO))
         await asyncio.wait_for(received.wait(), 5)
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -237,28 +200,28 @@ async def test_a_send_whose_answer_is_awaited_when_we_stop_is_cancelled_and_not_
     assert here.visits == 1
 
 
-async def test_a_gateway_that_is_not_there_has_sent_nothing(gewe: GeweClient) -> None:
+async def test_a_gateway_that_is_not_there_has_sent_nothing(gewe: Gewe) -> None:
     with pytest.raises(RemoteUnavailable) as caught:
-        await gewe.send(account(f"http://127.0.0.1:{free_port()}"), HELLO)
+        await gewe.messenger.send(account(f"http://127.0.0.1:{free_port()}"), HELLO)
 
     assert caught.value.code == "remote.no_connection"
 
 
 @pytest.mark.parametrize("status", ["200 OK", "500 Internal Server Error", "429 Too Many Requests"])
 @pytest.mark.parametrize("body", [f'{{"ret":500,"msg":"X-GEWE-TOKEN={TOKEN} 不可用"}}', f"{'x' * 190}{TOKEN}"])
-async def test_the_token_that_gewe_echoes_is_not_repeated(gewe: GeweClient, status: str, body: str) -> None:
+async def test_the_token_that_gewe_echoes_is_not_repeated(gewe: Gewe, status: str, body: str) -> None:
     async with loopback(Answering(body.encode(), status=status)) as here:
         with pytest.raises(RemoteError) as caught:
-            await gewe.send(account(here.url), HELLO)
+            await gewe.messenger.send(account(here.url), HELLO)
 
     told = f"{caught.value} {caught.value.detail} {caught.value.text('zh')} {caught.value.facts}"
     assert TOKEN[:6] not in told
 
 
-async def test_whether_an_account_is_online_is_asked(gewe: GeweClient) -> None:
+async def test_whether_an_account_is_online_is_asked(gewe: Gewe) -> None:
     server = done(True)
     async with loopback(server) as here:
-        online = await gewe.check_online(account(here.url, Product.SELF_HOSTED))
+        online = await gewe.devices.check_online(account(here.url, Product.SELF_HOSTED))
 
     assert online is True
     assert server.head.startswith("POST /v2/api/login/checkOnline HTTP/1.1")
@@ -266,18 +229,18 @@ async def test_whether_an_account_is_online_is_asked(gewe: GeweClient) -> None:
 
 
 @pytest.mark.parametrize("server", [done(False), failed("检测失败", "微信已离线")])
-async def test_an_account_that_is_not_online_is_known_as_such(gewe: GeweClient, server: Answering) -> None:
+async def test_an_account_that_is_not_online_is_known_as_such(gewe: Gewe, server: Answering) -> None:
     async with loopback(server) as here:
-        assert await gewe.check_online(account(here.url)) is False
+        assert await gewe.devices.check_online(account(here.url)) is False
 
 
-async def test_an_answer_to_another_question_is_nonsense(gewe: GeweClient) -> None:
+async def test_an_answer_to_another_question_is_nonsense(gewe: Gewe) -> None:
     async with loopback(done({"x": 1})) as here:
         with pytest.raises(RemoteNonsense):
-            await gewe.check_online(account(here.url))
+            await gewe.devices.check_online(account(here.url))
 
 
-async def test_a_question_may_be_repeated_after_any_fault(gewe: GeweClient) -> None:
+async def test_a_question_may_be_repeated_after_any_fault(gewe: Gewe) -> None:
     async with loopback(reads_and_closes) as here:
         with pytest.raises(RemoteUnavailable):
-            await gewe.check_online(account(here.url))
+            await gewe.devices.check_online(account(here.url))

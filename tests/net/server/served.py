@@ -13,12 +13,12 @@ from prometheus_client import CollectorRegistry
 
 from daemon.clock import Clock, SystemClock
 from daemon.codec import encode, parse
-from daemon.domain.access import Role
+from daemon.domain.access import SYSTEM, Role
 from daemon.engine.access import Access
 from daemon.engine.pressure import Pressure
 from daemon.engine.status import QueueDepth, Status, StoreState
 from daemon.ids import Ids
-from daemon.net.api import core, keys
+from daemon.net.api import core, keys, sessions
 from daemon.net.server.app import build
 from daemon.net.server.auth import Door
 from daemon.net.server.figures import Figures
@@ -89,7 +89,7 @@ class Served:
 
     async def key(self, role: Role) -> Secret:
         if role not in self.keys:
-            _, self.keys[role] = await self.access.create(name=role, role=role, expires_at=None, by="test")
+            _, self.keys[role] = await self.access.create(name=role, role=role, expires_at=None, by=SYSTEM)
         return self.keys[role]
 
 
@@ -150,7 +150,7 @@ async def serving_routes(
             core.STATUS: lambda: status(clock),
             **services(db),
         }
-        app = build([core.routes, keys.routes, *tables], door, Replays(db, keep), around, given)
+        app = build([core.routes, keys.routes, sessions.routes, *tables], door, Replays(db, keep), around, given)
         stage = Stage(
             limits=limits or Limits(),
             nuisances=Nuisances(clock, metrics),

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.domain.access import Role
+from daemon.domain.access import SYSTEM, Role, place_of
 from daemon.engine.access import KeyText, read_key
-from daemon.net.server.auth import Caller, network, origin
+from daemon.net.server.auth import Caller, origin
 from daemon.net.server.lockout import MOST_KEPT, Lockout
 from daemon.net.server.observe import host_name
 from daemon.net.server.ratelimit import RateLimits
@@ -49,7 +49,7 @@ async def test_an_expired_key_says_so(tmp_path: Path) -> None:
     clock = FakeClock()
     async with serving_routes(tmp_path, clock=clock) as api:
         expires = clock.now() + timedelta(hours=1)
-        _, text = await api.access.create(name="x", role=Role.ADMIN, expires_at=expires, by="test")
+        _, text = await api.access.create(name="x", role=Role.ADMIN, expires_at=expires, by=SYSTEM)
         assert await attempt(api, f"Bearer {text.reveal()}") == (200, "")
         clock.advance(3600)
         assert await attempt(api, f"Bearer {text.reveal()}") == (401, "auth.expired")
@@ -108,12 +108,12 @@ async def test_last_use_is_noted_once_a_minute(tmp_path: Path) -> None:
     clock = FakeClock()
     async with serving_routes(tmp_path, clock=clock) as api:
         text = (await api.key(Role.VIEWER)).reveal()
-        first = await api.access.authenticate(text)
+        first = await api.access.authenticate(text, address="192.0.2.1")
         clock.advance(59)
-        await api.access.authenticate(text)
+        await api.access.authenticate(text, address="192.0.2.1")
         unchanged = (await api.access.get(first.id)).last_used_at
         clock.advance(1)
-        await api.access.authenticate(text)
+        await api.access.authenticate(text, address="192.0.2.1")
         assert unchanged == clock.now() - timedelta(seconds=60)
         assert (await api.access.get(first.id)).last_used_at == clock.now()
 
@@ -129,7 +129,7 @@ async def test_only_our_own_names_are_answered_to(tmp_path: Path) -> None:
 def test_no_text_breaks_the_reading_of_keys_and_hosts(text: str) -> None:
     assert read_key(text) is None
     assert isinstance(host_name(text), str)
-    assert isinstance(network(text), str)
+    assert isinstance(place_of(text), str)
 
 
 @given(st.integers(0, 61), st.sampled_from("0aZ_-"))
@@ -139,7 +139,7 @@ def test_a_mistyped_letter_is_noticed_without_the_store(place: int, letter: str)
 
 
 def test_one_ipv6_customer_is_one_stranger() -> None:
-    assert network("2001:db8::1") == network("2001:db8::ffff:1") != network("2001:db8:0:1::1")
+    assert place_of("2001:db8::1") == place_of("2001:db8::ffff:1") != place_of("2001:db8:0:1::1")
 
 
 PROXIES = [ip_network("127.0.0.0/8"), ip_network("10.0.0.1/32")]
