@@ -28,6 +28,8 @@ from daemon.engine.intake import Intake
 from daemon.engine.integrations import Integrations
 from daemon.engine.jobs import Jobs
 from daemon.engine.logins import Logins
+from daemon.engine.media import Media
+from daemon.engine.media_fetch import MediaFetch
 from daemon.engine.moments import Moments
 from daemon.engine.outbox import Outbox
 from daemon.engine.pressure import Pressure
@@ -54,6 +56,7 @@ from daemon.net.gewe.client import Gewe
 from daemon.net.outbound import Outbound
 from daemon.settings import Settings
 from daemon.store.database import Database
+from daemon.store.media_files import MediaFiles
 from daemon.store.spool import Spool
 from daemon.vault import Vault
 from daemon.wiring import (
@@ -63,6 +66,7 @@ from daemon.wiring import (
     buckets_of,
     lanes_of,
     mailing_of,
+    media_terms_of,
     pace_of,
     policy_of,
     reply_of,
@@ -90,6 +94,7 @@ class Engine:
     act_desk: ActDesk
     contacts: Contacts
     friends: Friends
+    media: Media
     moments: Moments
     rooms: Rooms
     workflows: Workflows
@@ -140,7 +145,8 @@ def assemble(
         random=random,
         terms=terms_of(settings),
     )
-    turns = Turns(db, accounts, asking, reply=reply_of(settings), pressure=pressure)
+    media = Media(db, MediaFiles(settings.received), media_terms_of(settings))
+    turns = Turns(db, accounts, asking, reply=reply_of(settings), pressure=pressure, media=media)
     outbox = Outbox(db, accounts, gewe.messenger, pace, breakers, retry, random, terms_of(settings))
     hand_out = HandOut(db, accounts, random, mailing_of(settings))
     intake = Intake(
@@ -166,6 +172,7 @@ def assemble(
         batches=batches,
         friends=friends,
         contacts=Refresh(db, accounts, acts, gewe.contacts),
+        media=MediaFetch(db, accounts, acts, gewe.media, media, pressure),
     )
     jobs = Jobs(db, clock, timers, random, lanes)
     sends = Sends(db, settings.gewe.text_bytes, settings.gewe.send_ttl, pressure)
@@ -184,6 +191,7 @@ def assemble(
         act_desk=ActDesk(db),
         contacts=Contacts(db, acts, gewe.contacts),
         friends=friends,
+        media=media,
         moments=Moments(acts, gewe.moments),
         rooms=Rooms(db, acts, gewe.rooms),
         workflows=workflows,

@@ -6,9 +6,10 @@ and the store closes last.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random, SystemRandom
+from typing import Any
 
 from attrs import define
 
@@ -27,9 +28,19 @@ from daemon.stages import fatal, put_right, ready, replay, restore_door, restore
 from daemon.store import meta
 from daemon.store.database import Database, open_database
 from daemon.store.spool import Spool
-from daemon.tasks import running
+from daemon.tasks import running_all
 from daemon.vault import Vault
-from daemon.wiring import backups_of, keep_of, mailing_of, pace_of, policy_of, reply_of, retry_of, spread_of
+from daemon.wiring import (
+    backups_of,
+    keep_of,
+    mailing_of,
+    media_terms_of,
+    pace_of,
+    policy_of,
+    reply_of,
+    retry_of,
+    spread_of,
+)
 
 MEGABYTE = 1024 * 1024
 
@@ -53,6 +64,7 @@ class Bridge:
         engine, self.settings = self.engine, settings
         engine.pace.adopt(pace_of(settings, engine.db.clock, engine.pace.random))
         engine.turns.reply = reply_of(settings)
+        engine.media.terms = media_terms_of(settings)
         engine.asking.retry = retry_of(settings, settings.fastgpt.answer_age)
         engine.sends.most_bytes, engine.sends.lives = settings.gewe.text_bytes, settings.gewe.send_ttl
         engine.campaigns.usual, engine.hand_out.mailing = spread_of(settings), mailing_of(settings)
@@ -107,15 +119,11 @@ async def open_bridge(
         bridge = Bridge(addresses[0], first_key, settings, engine, door)
 
         # What an earlier process left behind; then work begins.
+        await engine.media.put_right()
         await put_right(db, engine.intake)
         await enter(working(engine.jobs, db, grace=settings.daemon.drain_jobs, hurry=hurry))
-        _ = await enter(running(replay(engine.intake), "spool.replay"))
-        _ = await enter(running(_upkeep(bridge).run(), "upkeep"))
-        _ = await enter(running(engine.secrets.run(), "secrets"))
-        _ = await enter(running(engine.audit.run(), "audit"))
-        _ = await enter(running(door.book.run(), "doorbook"))
-        _ = await enter(running(engine.watch.run(), "accounts.watch"))
-        _ = await enter(running(engine.calls.run(), "callstats"))
+        await enter(running_all(_beside(bridge)))
+        stack.push_async_callback(engine.calls.flush)
         await enter(watching(db, engine.timers, engine.jobs, engine.pressure, engine.audit))
         await enter(ready(face.readiness))
         yield bridge
@@ -124,6 +132,21 @@ async def open_bridge(
 def _facts(db: Database) -> dict[str, str]:
     """What the audit log tells of a process that begins."""
     return {"version": __version__, "sqlite": db.status().sqlite, "after": "stop" if db.clean else "crash"}
+
+
+def _beside(bridge: Bridge) -> dict[str, Coroutine[Any, Any, None]]:
+    """What goes on as long as the daemon works, by name."""
+    engine = bridge.engine
+    return {
+        "spool.replay": replay(engine.intake),
+        "upkeep": _upkeep(bridge).run(),
+        "secrets": engine.secrets.run(),
+        "audit": engine.audit.run(),
+        "doorbook": bridge.door.book.run(),
+        "accounts.watch": engine.watch.run(),
+        "callstats": engine.calls.run(),
+        "media": engine.media.run(),
+    }
 
 
 def _upkeep(bridge: Bridge) -> Upkeep:

@@ -34,6 +34,7 @@ from daemon.net.api import (
     jobs,
     keys,
     logins,
+    media,
     messages,
     moments,
     prices,
@@ -71,6 +72,7 @@ TABLES: tuple[Routes, ...] = (
     accounts.routes,
     logins.routes,
     messages.routes,
+    media.routes,
     campaigns.routes,
     do_not_contact.routes,
     conversations.routes,
@@ -214,6 +216,7 @@ def _of_acts(engine: Engine) -> dict[web.AppKey[Any], object]:
     return {
         services.ACT_DESK: engine.act_desk,
         services.CONTACTS: engine.contacts,
+        services.MEDIA: engine.media,
         services.FRIENDS: engine.friends,
         services.MOMENTS: engine.moments,
         services.ROOMS: engine.rooms,

@@ -26,6 +26,7 @@ from daemon.settings_sections import (
     Http,
     Jobs,
     Log,
+    Media,
     Store,
 )
 
@@ -41,6 +42,7 @@ class Settings:
     gewe: Gewe = field(factory=Gewe)
     fastgpt: FastGpt = field(factory=FastGpt)
     conversation: Conversation = field(factory=Conversation)
+    media: Media = field(factory=Media)
     campaign: Campaign = field(factory=Campaign)
     costs: Costs = field(factory=Costs)
     jobs: Jobs = field(factory=Jobs)
@@ -54,6 +56,11 @@ class Settings:
     @property
     def backups(self) -> Path:
         return self.daemon.state_dir / self.store.backup_dir
+
+    @property
+    def received(self) -> Path:
+        """Where what people sent is kept."""
+        return self.daemon.state_dir / "media"
 
     @property
     def spool(self) -> Path:

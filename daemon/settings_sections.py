@@ -156,6 +156,17 @@ class Conversation:
 
 
 @frozen(kw_only=True)
+class Media:
+    """What people send, and how much of it is kept."""
+
+    most_mb: int = integer(50, least=1, most=1024, reload=True)
+    keep_mb: int = integer(2048, least=1, most=1_000_000, reload=True)
+    keep: timedelta = span(30, "days", least=0.01, most=3650, reload=True)
+    inline_kb: int = integer(512, least=0, most=4096, reload=True)
+    wait: timedelta = span(30, "seconds", least=0, most=300, reload=True)
+
+
+@frozen(kw_only=True)
 class Campaign:
     """What a campaign gets where its maker says nothing."""
 

@@ -292,6 +292,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "无法提供 Accept 所要求的类型。",
     ),
     "http.overloaded": ("Too much at once; try again shortly.", "负载过高，请稍后再试。"),
+    "http.range": ("The file does not reach that far.", "请求的范围超出文件大小。"),
     "http.too_large": ("The body is too large.", "请求体过大。"),
     "http.too_slow": ("The request did not arrive in time.", "请求未在限定时间内到达。"),
     "health.nothing_set_up": (
@@ -546,6 +547,22 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The daemon is hard pressed; nothing new is begun. Try again in a few seconds.",
         "守护进程负载过高，暂不接受新任务，请稍后再试。",
     ),
+    "media.cancelled": ("Somebody cancelled the job that was to fetch it.", "抓取任务已被取消。"),
+    "media.disk": ("The folder of received media cannot be written; it is tried again.", "无法写入媒体目录，将重试。"),
+    "media.disk_full": ("The disk is full; it is tried again.", "磁盘已满，将重试。"),
+    "media.file_gone": ("The file was here and is gone, or was cut short.", "本地文件已丢失或不完整。"),
+    "media.message_gone": ("The message that brought it is not kept any more.", "对应的消息已不再保留。"),
+    "media.not_found": (
+        "There is no message of this id that brought a picture, voice, video or file.",
+        "该消息不存在，或不含图片、语音、视频、文件。",
+    ),
+    "media.not_here": (
+        "The file is not here: {state}. It can be fetched with POST …/fetch.",
+        "文件不在本地（{state}），可通过 POST …/fetch 重新抓取。",
+    ),
+    "media.pace": ("It waits for its turn: downloads keep a safe pace.", "正在排队：下载按安全节奏进行。"),
+    "media.too_late": ("It could not be fetched within a day.", "一天之内未能抓取成功。"),
+    "media.too_many": ("Too many media of this account are waiting already.", "该账号等待抓取的媒体过多。"),
     "problem.not_found": ("There is no such problem code.", "没有此错误代码。"),
     "rate.api": ("Too many requests with this key; try again later.", "请求过于频繁，请稍后再试。"),
     "remote.bad_address": (
@@ -876,6 +893,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The workflow {workflow} did not answer a question itself: {reason}.",
         "工作流 {workflow} 未能亲自回答问题：{reason}。",
     ),
+    "turn.media": ("It waits for the pictures and files that came with it.", "正在等待随消息发来的图片和文件。"),
     "turn.no_record": (
         "The service keeps no answer of this turn that could be rated.",
         "服务端没有可评价的本轮回答。",

@@ -1,6 +1,7 @@
 """The parts of the daemon as the settings want them: each built of values, none started here."""
 
 from datetime import time, timedelta
+from functools import partial
 from random import Random
 
 from attrs import evolve
@@ -20,6 +21,10 @@ from daemon.engine.contacts import CONTACTS_LANE
 from daemon.engine.costs import Terms
 from daemon.engine.friends import FRIEND_LANE
 from daemon.engine.lifecycle import Handler
+from daemon.engine.media_fetch import AT_ONCE as MEDIA_AT_ONCE
+from daemon.engine.media_units import LANE as MEDIA_LANE
+from daemon.engine.media_units import Terms as MediaTerms
+from daemon.engine.media_units import dismiss as dismiss_medium
 from daemon.engine.outbox import dismiss as dismiss_send
 from daemon.engine.turn_steps import LANE as TURN_LANE
 from daemon.engine.turn_steps import Reply
@@ -34,6 +39,7 @@ from daemon.settings import Settings
 from daemon.store.retention import Keep
 
 MINUTE = timedelta(minutes=1)
+MEGABYTE = 1024 * 1024
 AT_ONCE = 3  # messages to one person or room after a silence: a long answer in its parts
 ACTS_AT_ONCE = 20  # accounts reading their address book, or accepting friends, at the same time
 SENDS_AT_ONCE = 200  # accounts sending at the same time: each has one
@@ -118,6 +124,17 @@ def terms_of(settings: Settings) -> Terms:
     return Terms(time_zone=costs.time_zone, refuse_unpriced=costs.refuse_unpriced, first=first)
 
 
+def media_terms_of(settings: Settings) -> MediaTerms:
+    wanted = settings.media
+    return MediaTerms(
+        most_bytes=wanted.most_mb * MEGABYTE,
+        keep_bytes=wanted.keep_mb * MEGABYTE,
+        keep=min(wanted.keep, settings.store.keep_messages),
+        inline_bytes=wanted.inline_kb * 1024,
+        wait=wanted.wait,
+    )
+
+
 def at_once_of(settings: Settings) -> int:
     """Items of batches under way: seats are left that only conversations take."""
     return max(1, settings.fastgpt.in_flight - KEPT_FREE)
@@ -133,39 +150,21 @@ def lanes_of(
     batches: Handler,
     friends: Handler,
     contacts: Handler,
+    media: Handler,
 ) -> tuple[Lane, ...]:
     """The handlers decide by themselves when to give up; the lanes' own policy is for what they did not foresee."""
     retry = evolve(retry_of(settings, UNFORESEEN), attempts=settings.jobs.attempts + SPARE)
     asking = settings.fastgpt.in_flight + settings.fastgpt.queue  # as many as the pool takes
+    lane = partial(Lane, retry=retry, timeout=LEASE)
     return (
-        Lane(
-            name=TURN_LANE,
-            handler=turns,
-            concurrency=asking,
-            retry=retry,
-            timeout=LEASE,
-            dismiss=dismiss_turn,
-        ),
-        Lane(
-            name=SEND_LANE,
-            handler=outbox,
-            concurrency=SENDS_AT_ONCE,
-            retry=retry,
-            timeout=LEASE,
-            dismiss=dismiss_send,
-        ),
-        Lane(
-            name=BATCH_LANE,
-            handler=batches,
-            concurrency=at_once_of(settings),
-            retry=retry,
-            timeout=LEASE,
-            dismiss=dismiss_item,
-        ),
-        Lane(name=CAMPAIGN_LANE, handler=campaigns, concurrency=CAMPAIGNS_AT_ONCE, retry=retry, timeout=LEASE),
-        Lane(name=LOGIN_LANE, handler=relogin, concurrency=LOGINS_AT_ONCE, retry=retry, timeout=LEASE),
-        Lane(name=FRIEND_LANE, handler=friends, concurrency=ACTS_AT_ONCE, retry=retry, timeout=LEASE),
-        Lane(name=CONTACTS_LANE, handler=contacts, concurrency=ACTS_AT_ONCE, retry=retry, timeout=LEASE),
+        lane(name=TURN_LANE, handler=turns, concurrency=asking, dismiss=dismiss_turn),
+        lane(name=SEND_LANE, handler=outbox, concurrency=SENDS_AT_ONCE, dismiss=dismiss_send),
+        lane(name=BATCH_LANE, handler=batches, concurrency=at_once_of(settings), dismiss=dismiss_item),
+        lane(name=CAMPAIGN_LANE, handler=campaigns, concurrency=CAMPAIGNS_AT_ONCE),
+        lane(name=LOGIN_LANE, handler=relogin, concurrency=LOGINS_AT_ONCE),
+        lane(name=FRIEND_LANE, handler=friends, concurrency=ACTS_AT_ONCE),
+        lane(name=CONTACTS_LANE, handler=contacts, concurrency=ACTS_AT_ONCE),
+        lane(name=MEDIA_LANE, handler=media, concurrency=MEDIA_AT_ONCE, dismiss=dismiss_medium),
     )
 
 

@@ -87,7 +87,6 @@ class ReplyPolicy:
     stale_after: timedelta = timedelta(minutes=5)  # older messages are history: kept, not answered
     on_failure: OnFailure = OnFailure.SILENCE
     failure_text: str = ""
-    read_media: bool = True  # pictures, files and voice are given to the workflow too
     friends: FriendPolicy = field(factory=FriendPolicy)
     media: MediaPolicy = field(factory=MediaPolicy)
 

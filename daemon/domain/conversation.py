@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from attrs import frozen
 
+from daemon.domain.media import MediaState
 from daemon.domain.message import AccountId, ConversationId, MessageId, Wxid
 
 
@@ -74,3 +75,4 @@ class Line:
     received_at: datetime | None  # None for one of ours
     state: str  # a Standing, or the state of a send
     reason: str | None
+    media: MediaState | None = None  # of what it brought, where that was to be fetched

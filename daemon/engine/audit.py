@@ -90,8 +90,12 @@ class Audit:
         """Tell the log the head of the chain, now and each hour, until cancelled: whoever cuts or swaps the file later
         cannot change what the journal has."""
         while True:
-            seq, head = await self.db.read(audit.head)
-            log.info("audit.head", seq=seq, hash=head)
+            try:
+                seq, head = await self.db.read(audit.head)
+            except StoreUnavailable as error:
+                log.warning("audit.head_unread", code=error.code)
+            else:
+                log.info("audit.head", seq=seq, hash=head)
             await asyncio.sleep(TELL_EVERY.total_seconds())
 
 

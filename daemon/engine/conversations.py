@@ -8,8 +8,9 @@ from attrs import define, frozen
 
 from daemon.clock import rfc3339
 from daemon.domain.access import Actor
-from daemon.domain.account import Account, AccountState
+from daemon.domain.account import Account, AccountState, MediaPolicy
 from daemon.domain.conversation import Conversation, Kept, Line
+from daemon.domain.media import READ
 from daemon.domain.message import ConversationId, Message, Origin
 from daemon.domain.turn import Turn
 from daemon.errors import NotFound, PreconditionFailed

@@ -15,11 +15,12 @@ from daemon.domain.contact import ContactChange
 from daemon.domain.content import FriendRequest, Noise, Revoke
 from daemon.domain.conversation import Kept
 from daemon.domain.message import Message, Origin
-from daemon.engine import contacts, friends
+from daemon.engine import contacts, friends, media_units
 from daemon.engine.account_states import SAID, Event
 from daemon.engine.accounts import Accounts
-from daemon.engine.conversations import why_kept
+from daemon.engine.conversations import fetches, why_kept
 from daemon.engine.do_not_contact import listen
+from daemon.engine.media_units import UNFETCHED
 from daemon.engine.probes import Probes
 from daemon.engine.turn_steps import schedule
 from daemon.errors import Invalid, StoreUnavailable
@@ -192,7 +193,18 @@ def keep(
         conversations.hold(tx, conversation.id, until=tx.now + account.policy.takeover, by="phone")
     if isinstance(message.content, Revoke):
         messages.take_back(tx, conversation.id, message.content.revoked_id)
-    messages.add(tx, message, account_id=account.id, conversation_id=conversation.id, kept=kept, request_id=request_id)
+    message_id = messages.add(
+        tx, message, account_id=account.id, conversation_id=conversation.id, kept=kept, request_id=request_id
+    )
+    if kept not in UNFETCHED and fetches(account.policy.media, message):
+        media_units.enqueue(
+            tx,
+            message_id,
+            message.content,
+            account_id=account.id,
+            conversation_id=conversation.id,
+            request_id=request_id,
+        )
     listen(tx, account, message, stop_words)
     if isinstance(message.content, FriendRequest):
         fresh = tx.now - message.sent_at <= account.policy.stale_after

@@ -193,9 +193,9 @@ class Integrations:
         workflows, _ = await self.workflows.page(provider=Provider.FASTGPT, before=None, limit=MOST_WORKFLOWS)
         for workflow in workflows:
             found += await self._sync_workflow(workflow)
-        await self.db.write(_synced, by, differences=len(found), unreachable=len(unreachable))
+        at = await self.db.write(_synced, by, differences=len(found), unreachable=len(unreachable))
         looked_at = len(accounts) + len(workflows)
-        return Synced(at=self.db.clock.now(), looked_at=looked_at, differences=tuple(found), unreachable=unreachable)
+        return Synced(at=at, looked_at=looked_at, differences=tuple(found), unreachable=unreachable)
 
     async def _sync_account(self, account: Account) -> list[Difference]:
         online = await self.devices.check_online(account)
@@ -263,6 +263,7 @@ def _wake(tx: Tx, lane: str) -> int:
     return due.hasten_all(tx, lane=lane)
 
 
-def _synced(tx: Tx, by: Actor, *, differences: int, unreachable: int) -> None:
+def _synced(tx: Tx, by: Actor, *, differences: int, unreachable: int) -> datetime:
     meta.put(tx, LAST_SYNC, str(tx.now_ms))
     audit.record(tx, by, "services.synced", "services", detail={"found": differences, "unreachable": unreachable})
+    return tx.now

@@ -8,16 +8,17 @@ from attrs import frozen
 from daemon.domain import mention
 from daemon.domain.conversation import Author, Conversation
 from daemon.domain.job import JobId
+from daemon.domain.media import READ, MediaFile, MediaState
 from daemon.domain.message import Wxid
 from daemon.domain.pause import OpenPause
 from daemon.domain.turn import Turn
-from daemon.domain.workflow import Attachment, AttachmentKind, Memory, Question, Role, Said, Workflow
+from daemon.domain.workflow import Attachment, Memory, Question, Role, Said, Workflow
 from daemon.store.messages import Pending
 from daemon.store.turns import Earlier
 
 MOST_HISTORY = 24_000  # characters: some 8,000 to 24,000 tokens, below what common models take
 MOST_ATTACHMENTS = 20  # of one question; the latest
-UNSAID = {AttachmentKind.IMAGE: "[图片]", AttachmentKind.FILE: "[文件]"}  # WeChat's own words for what has no text
+NOT_HERE = "（未能接收）"  # after the words that stand for a picture or a file: it could not be fetched
 
 
 @frozen(kw_only=True)
@@ -30,7 +31,8 @@ class Asked:
     speaker: Wxid  # who is answered in a room
     nickname: str | None
     earlier: tuple[Earlier, ...]
-    attachments: tuple[Attachment, ...] = ()  # what came with the messages
+    media: tuple[MediaFile, ...] = ()  # what came with the messages and is here
+    attachments: tuple[Attachment, ...] = ()  # that, as the workflow is given it
     chat: str = ""  # in which a service that remembers goes on
     pause: OpenPause | None = None  # that a reply to is here
     said: str = ""  # the reply to the pause: what its speaker wrote
@@ -46,9 +48,17 @@ def compose(waiting: Sequence[Pending]) -> str:
     return "\n".join(_line(message, _words(message), several) for message in waiting)
 
 
-def attached(waiting: Sequence[Pending]) -> tuple[Attachment, ...]:
-    """What came with the messages, in their order."""
-    return tuple(one for message in waiting for one in message.attachments)[-MOST_ATTACHMENTS:]
+def brought(waiting: Sequence[Pending]) -> tuple[MediaFile, ...]:
+    """What came with the messages and is here, in their order."""
+    media = [message.medium for message in waiting if message.medium is not None]
+    return tuple(one for one in media if one.kind in READ and one.state is MediaState.READY)[-MOST_ATTACHMENTS:]
+
+
+def left_to_wait(waiting: Sequence[Pending], now: datetime, most: timedelta) -> timedelta | None:
+    """How long the question still waits for what came with it, counted from its first message; None: no longer."""
+    open_ones = [m for m in waiting if m.medium is not None and m.medium.state is MediaState.WAITING]
+    left = min((message.received_at for message in waiting), default=now) + most - now
+    return left if open_ones and left > timedelta() else None
 
 
 def said_by(waiting: Sequence[Pending], speaker: str) -> str:
@@ -57,8 +67,10 @@ def said_by(waiting: Sequence[Pending], speaker: str) -> str:
 
 
 def _words(message: Pending) -> str:
-    """Its text; where there is none, what it brought."""
-    return mention.question(message.text) or "".join(UNSAID[one.kind] for one in message.attachments)
+    """Its text, which for what has none is WeChat's own word for it: [图片], [文件] and its name."""
+    text = mention.question(message.text)
+    missing = message.medium is not None and message.medium.state is not MediaState.READY
+    return f"{text}{NOT_HERE}" if missing else text
 
 
 def _line(message: Pending, text: str, several: bool) -> str:

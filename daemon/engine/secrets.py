@@ -1,13 +1,14 @@
 """The secrets at rest: the store is unlocked with its master key, and sealed anew when that is replaced."""
 
 import asyncio
+from datetime import timedelta
 from enum import StrEnum
 
 import structlog
 from attrs import define, field, frozen
 
 from daemon.domain.access import SYSTEM, Actor
-from daemon.errors import Conflict
+from daemon.errors import Conflict, StoreUnavailable
 from daemon.secret import Secret
 from daemon.store import audit, meta, secrets
 from daemon.store.database import Database
@@ -18,6 +19,7 @@ log = structlog.get_logger()
 
 CHECK_VALUE = "vault.check_value"  # in the table `meta`
 LABELS = {"pepper": "qiaod/api-key-pepper/v1", "audit": "qiaod/audit-chain/v1"}
+LATER = timedelta(seconds=5)  # where the store takes nothing
 BATCH = 100  # values in one unit of work: about 2 ms
 
 
@@ -113,8 +115,13 @@ class Secrets:
         """Seal anew what wants an older key, at the start and after each rotation, until cancelled."""
         while True:
             self._wanted.clear()
-            await self._seal_all()
-            await self._wanted.wait()
+            try:
+                await self._seal_all()
+            except StoreUnavailable as error:
+                log.info("secrets.postponed", code=error.code)
+                await asyncio.sleep(LATER.total_seconds())
+            else:
+                await self._wanted.wait()
 
     async def _seal_all(self) -> None:
         total = 0

@@ -19,7 +19,7 @@ from daemon.engine.asking import Answered
 from daemon.engine.conversations import why_silent
 from daemon.engine.outbox import enqueue
 from daemon.engine.pauses import begun
-from daemon.engine.questions import Asked, attached, compose, said_by
+from daemon.engine.questions import Asked, brought, compose, left_to_wait, said_by
 from daemon.engine.split import split
 from daemon.engine.workflows import degraded_alert
 from daemon.errors import QiaodError
@@ -71,7 +71,14 @@ def schedule(tx: Tx, account: Account, conversation_id: ConversationId, *, reque
     )
 
 
-def begin(tx: Tx, account: Account, job: Job) -> Asked | None:
+@frozen
+class NotYet:
+    """What came with the messages is still being fetched."""
+
+    left: timedelta
+
+
+def begin(tx: Tx, account: Account, job: Job, *, media_wait: timedelta) -> Asked | NotYet | None:
     """The turn that waits here, begun if it is new; None where there is nothing to answer, or not by us."""
     conversation_id = decode(job.args, Args).conversation_id
     conversation = conversations.get(tx, conversation_id)
@@ -82,6 +89,8 @@ def begin(tx: Tx, account: Account, job: Job) -> Asked | None:
         _skip(tx, turn, conversation, silent)
         return None
     waiting = messages.pending(tx, conversation_id, turn_id=turn.id if turn else None)
+    if turn is None and (left := left_to_wait(waiting, tx.now, media_wait)):
+        return NotYet(left)
     if turn is None and waiting:
         turn = _open(tx, account, conversation, waiting, request_id=job.request_id or waiting[-1].request_id)
     if turn is None:
@@ -95,7 +104,7 @@ def begin(tx: Tx, account: Account, job: Job) -> Asked | None:
         speaker=waiting[-1].sender if waiting else conversation.peer,
         nickname=waiting[-1].nickname if waiting else None,
         earlier=tuple(turns.dialogue(tx, conversation_id, before=turn.created_at, limit=account.policy.history)),
-        attachments=attached(waiting),
+        media=brought(waiting),
         chat=turn.id if pause is not None and not said else pauses.chat_of(tx, conversation_id),
         pause=pause if said else None,
         said=said,

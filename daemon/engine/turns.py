@@ -1,5 +1,6 @@
 """A turn: the waiting messages of a conversation become one question, a workflow answers, the reply is queued."""
 
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -14,14 +15,17 @@ from daemon.engine import pauses
 from daemon.engine.accounts import Accounts
 from daemon.engine.asking import Again, Answered, Asking, Inquiry, Later, Lost, Outcome
 from daemon.engine.jobs import Done, Failed, Result, Snooze
+from daemon.engine.media import Media
 from daemon.engine.pauses import Resume
 from daemon.engine.pressure import Pressure
 from daemon.engine.questions import Asked, question
-from daemon.engine.turn_steps import Args, Reply, ask, begin, converse, fail, finish, trouble
+from daemon.engine.turn_steps import Args, NotYet, Reply, ask, begin, converse, fail, finish, trouble
 from daemon.errors import NotFound
 from daemon.store.database import Database
 
 log = structlog.get_logger()
+
+LOOK_AGAIN = timedelta(seconds=1)  # whether the pictures are here: one that arrives between two looks wakes us
 
 
 @define
@@ -33,6 +37,7 @@ class Turns:
     asking: Asking
     reply: Reply
     pressure: Pressure
+    media: Media
 
     async def __call__(self, job: Job) -> Result:
         args = decode(job.args, Args)
@@ -41,12 +46,15 @@ class Turns:
         except NotFound:
             return Done()  # removed with its conversations
         self.pressure.admit_work()
-        asked = await self.db.write(begin, account, job)
+        asked = await self.db.write(begin, account, job, media_wait=self.media.terms.wait)
         if asked is None:
             return Done()
+        if isinstance(asked, NotYet):
+            return Snooze(min(asked.left, LOOK_AGAIN), reason="turn.media")
         if asked.too_late(self.db.clock.now(), self.asking.retry.age):
             return self._give_up(account, asked, asked.turn.error or "turn.too_late", asked.turn.detail or "")
         if asked.pause is None:
+            asked = evolve(asked, attachments=await self.media.attachments(asked.media))
             return await self._asked(account, asked, attempt=job.attempts)
         step = pauses.reply(asked.pause, asked.said)
         if isinstance(step, Resume):

@@ -7,6 +7,7 @@ from datetime import datetime
 from daemon.clock import from_ms, to_ms
 from daemon.codec import encode_text
 from daemon.domain.conversation import Author, Conversation, Line
+from daemon.domain.media import MediaState
 from daemon.domain.message import AccountId, ConversationId, MessageId, Wxid
 from daemon.store.tx import Tx
 
@@ -121,11 +122,12 @@ def rename(tx: Tx, account_id: AccountId, peer: Wxid, name: str) -> None:
 
 _LINES = """
     SELECT id, CASE origin WHEN 'self' THEN 'person' ELSE 'peer' END AS author, sender, kind, text,
-           sent_ms AS at_ms, received_ms, standing AS state, reason
+           sent_ms AS at_ms, received_ms, standing AS state, reason,
+           (SELECT media.state FROM media WHERE media.message_id = messages.id) AS media
       FROM messages WHERE conversation_id = $1 AND ($2 IS NULL OR id < $2) AND origin <> 'system'
     UNION ALL
     SELECT id, CASE WHEN origin IN ('api', 'campaign') THEN 'person' ELSE 'assistant' END, NULL, kind, text,
-           created_ms, NULL, state, error
+           created_ms, NULL, state, error, NULL
       FROM sends WHERE conversation_id = $1 AND ($2 IS NULL OR id < $2)
 """
 
@@ -144,6 +146,7 @@ def lines(tx: Tx, conversation_id: str, *, before: str | None, limit: int) -> li
             received_at=None if row["received_ms"] is None else from_ms(row["received_ms"]),
             state=row["state"],
             reason=row["reason"],
+            media=None if row["media"] is None else MediaState(row["media"]),
         )
         for row in rows
     ]

@@ -188,6 +188,21 @@ def reconcile(tx: Tx, found: dict[str, int]) -> tuple[int, list[str]]:
     return len(lost), sorted(set(found) - {row["file"] for row in rows} | {row["file"] for row in lost} & set(found))
 
 
+def prune(tx: Tx, *, below: str, limit: int) -> int:
+    """Those of messages with lower ids that are kept no more; what is here is dropped first, and its file with it."""
+    return tx.run(
+        """
+        DELETE FROM media WHERE message_id IN (
+            SELECT d.message_id FROM media d
+             WHERE d.message_id < $1 AND d.state <> 'ready'
+               AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = d.message_id)
+             ORDER BY d.message_id LIMIT $2)
+        """,
+        below,
+        limit,
+    )
+
+
 def _drop(tx: Tx, rows: Iterable[sqlite3.Row], *, error: str | None = None) -> None:
     tx.many(
         "UPDATE media SET state = 'dropped', file = NULL, error = $2 WHERE message_id = $1",

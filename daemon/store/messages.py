@@ -8,9 +8,12 @@ from attrs import frozen
 from daemon.clock import from_ms, to_ms
 from daemon.codec import encode_text
 from daemon.domain.conversation import Kept, Standing
+from daemon.domain.media import MediaFile, MediaKind
 from daemon.domain.message import AccountId, ConversationId, Message, MessageId, Wxid
-from daemon.domain.workflow import Attachment
+from daemon.store import media
 from daemon.store.tx import Tx
+
+_MEDIA = frozenset(MediaKind)
 
 
 @frozen(kw_only=True)
@@ -25,7 +28,7 @@ class Pending:
     sequence: int
     received_at: datetime
     request_id: str | None
-    attachments: tuple[Attachment, ...] = ()  # what the assistant is to be given besides the text
+    medium: MediaFile | None = None  # what it brought, where that is fetched
 
 
 @frozen(kw_only=True)
@@ -109,14 +112,16 @@ def pending(tx: Tx, conversation_id: ConversationId, *, turn_id: str | None, lim
     """The messages of a turn, or those in none yet: in the order they were written, as far as WeChat tells."""
     rows = tx.all(
         """
-        SELECT id, sender, nickname, text, sent_ms, sequence, received_ms, request_id FROM messages
+        SELECT id, sender, nickname, kind, text, sent_ms, sequence, received_ms, request_id FROM messages
          WHERE conversation_id = $1 AND standing = 'pending' AND turn_id IS $2 ORDER BY id LIMIT $3
         """,
         conversation_id,
         turn_id,
         limit,
     )
-    return sorted(map(_pending, rows), key=lambda message: (message.sent_at, message.sequence, message.id))
+    brought = media.of(tx, [row["id"] for row in rows if row["kind"] in _MEDIA])
+    found = [_pending(row, brought.get(row["id"])) for row in rows]
+    return sorted(found, key=lambda message: (message.sent_at, message.sequence, message.id))
 
 
 def join_turn(tx: Tx, ids: list[MessageId], turn_id: str) -> None:
@@ -183,7 +188,7 @@ def _by_wechat_id(tx: Tx, account_id: AccountId, wechat_id: str | None) -> str |
     return found
 
 
-def _pending(row: sqlite3.Row) -> Pending:
+def _pending(row: sqlite3.Row, medium: MediaFile | None) -> Pending:
     return Pending(
         id=MessageId(row["id"]),
         sender=Wxid(row["sender"]),
@@ -193,4 +198,5 @@ def _pending(row: sqlite3.Row) -> Pending:
         sequence=row["sequence"],
         received_at=from_ms(row["received_ms"]),
         request_id=row["request_id"],
+        medium=medium,
     )

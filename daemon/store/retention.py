@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from attrs import field, frozen
 
-from daemon.store import acts, audit, batches, friend_requests, service_minutes
+from daemon.store import acts, audit, batches, friend_requests, media, service_minutes
 from daemon.store.tx import Tx
 
 ROWS = 200  # in one unit of work: one DELETE of 150,000 stopped the writer for 632 ms
@@ -109,6 +109,10 @@ def _messages(tx: Tx, keep: Keep, room: int) -> int:
         _floor(tx, keep.messages),
         room,
     )
+
+
+def _media(tx: Tx, keep: Keep, room: int) -> int:
+    return media.prune(tx, below=_floor(tx, keep.messages), limit=room)
 
 
 def _sends(tx: Tx, keep: Keep, room: int) -> int:
@@ -251,6 +255,7 @@ def _friend_requests(tx: Tx, keep: Keep, room: int) -> int:
 _TABLES: dict[str, Callable[[Tx, Keep, int], int]] = {
     "jobs": _jobs,
     "messages": _messages,
+    "media": _media,
     "sends": _sends,
     "campaigns": _campaigns,
     "batches": _batches,

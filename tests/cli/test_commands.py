@@ -58,7 +58,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
             self.end_headers()
             self.wfile.write(written)
 
-        do_GET = do_POST = do_DELETE = answer  # noqa: N815  # http.server's names
+        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815  # http.server's names
 
         def log_message(self, *_: object) -> None:
             """Quiet."""
@@ -225,6 +225,22 @@ def test_a_key_is_revoked_only_once_it_was_confirmed(daemon: Daemon, tmp_path: P
 def test_a_key_is_rotated(daemon: Daemon, tmp_path: Path) -> None:
     daemon.answers["POST /api/v1/keys/k1/rotate"] = (200, {**KEY, "key": "qk_new"})
     assert qiaod("keys", "rotate", "k1", home=tmp_path).stdout == "qk_new\n"
+
+
+def test_what_is_not_named_of_a_key_stays(daemon: Daemon, tmp_path: Path) -> None:
+    limits = {"networks": ["192.0.2.0/24"], "accounts": ["a1"]}
+    daemon.answers["GET /api/v1/keys/k1"] = (200, KEY | limits)
+    daemon.answers["PUT /api/v1/keys/k1"] = (200, KEY | limits)
+    shown = qiaod("keys", "change", "k1", "--role", "operator", "--account", "any", home=tmp_path)
+    assert shown.exit_code == 0, shown.output
+    sent = daemon.asked[-1][3]
+    assert (sent["name"], sent["role"], sent["networks"], sent["accounts"]) == (
+        KEY["name"],
+        "operator",
+        ["192.0.2.0/24"],
+        None,
+    )
+    assert "192.0.2.0/24" in qiaod("keys", "show", "k1", home=tmp_path).stdout
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from daemon.domain.account import AccountState, ReplyPolicy, RoomPolicy
+from daemon.domain.account import AccountState, MediaPolicy, ReplyPolicy, RoomPolicy
 from daemon.domain.content import Image
 from daemon.domain.conversation import Kept
 from daemon.domain.message import MENTION_ALL, Origin, Wxid
@@ -41,8 +41,9 @@ def test_what_is_no_fresh_text_of_somebody_else_is_kept(changes: dict[str, Any],
     assert why_kept(account(), conversation(), message(**changes), now=NOW) is reason
 
 
-def test_a_picture_is_kept() -> None:
-    assert why_kept(account(), conversation(), message(content=empty(Image)), now=NOW) is Kept.NOT_TEXT
+def test_a_picture_is_kept_where_the_policy_does_not_give_it_to_the_workflow() -> None:
+    policy = ReplyPolicy(media=MediaPolicy(read=False))
+    assert why_kept(account(policy=policy), conversation(), message(content=empty(Image)), now=NOW) is Kept.NOT_TEXT
 
 
 def test_a_quote_is_answered_like_a_text() -> None:

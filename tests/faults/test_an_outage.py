@@ -26,6 +26,7 @@ from daemon.engine.accounts import AccountDraft, Accounts
 from daemon.engine.asking import Asking
 from daemon.engine.intake import keep
 from daemon.engine.jobs import Done, Jobs
+from daemon.engine.media import Media
 from daemon.engine.pressure import Pressure
 from daemon.engine.timers import Timers
 from daemon.engine.turns import Turns
@@ -38,10 +39,11 @@ from daemon.secret import Redactor, Secret
 from daemon.settings import Settings
 from daemon.sim.faults import Fault, Kind
 from daemon.store.database import Database, open_database
+from daemon.store.media_files import MediaFiles
 from daemon.store.tx import Tx
 from daemon.tasks import running
 from daemon.vault import Vault
-from daemon.wiring import lanes_of, policy_of, reply_of, retry_of
+from daemon.wiring import lanes_of, media_terms_of, policy_of, reply_of, retry_of
 from tests.clock import FakeClock
 from tests.engine.samples import message
 from tests.flows.house import house
@@ -171,7 +173,8 @@ async def world(folder: Path, seed: int, breakers: type[Breakers] = Breakers) ->
             budgets={provider: RetryBudget(clock) for provider in Provider},
             random=random,
         )
-        turns = Turns(db, accounts, asking, reply=reply_of(settings), pressure=Pressure(clock))
+        media = Media(db, MediaFiles(settings.received), media_terms_of(settings))
+        turns = Turns(db, accounts, asking, reply=reply_of(settings), pressure=Pressure(clock), media=media)
         others = dict.fromkeys(inspect.signature(lanes_of).parameters.keys() - {"settings", "turns"}, _sent)
         lanes = lanes_of(settings, turns=turns, **others)
         jobs = Jobs(db, clock, timers, random, lanes)

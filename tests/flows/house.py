@@ -122,6 +122,18 @@ class Api:
 
 
 @asynccontextmanager
+async def plainly() -> AsyncIterator[None]:
+    """What fails inside is told as it is, not wrapped by every task group around it."""
+    try:
+        yield
+    except ExceptionGroup as group:
+        error: Exception = group
+        while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
+        raise error from None
+
+
+@asynccontextmanager
 async def house(
     folder: Path,
     *,
@@ -133,7 +145,7 @@ async def house(
     **sections: dict[str, Any],
 ) -> AsyncIterator[House]:
     settings = quick(folder, **sections, **({"gewe": pace} if pace else {}))  # `gewe` names the simulator here
-    async with AsyncExitStack() as stack:
+    async with plainly(), AsyncExitStack() as stack:
         wechat = await stack.enter_async_context(gewe_simulator(gewe))
         ai = await stack.enter_async_context(fastgpt_simulator(fastgpt))
         http = await stack.enter_async_context(aiohttp.ClientSession())

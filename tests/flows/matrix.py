@@ -73,7 +73,8 @@ MAKERS: dict[str, Maker] = {  # by the name of the path's parameter; a route who
     "account_id": account,
     "workflow_id": workflow,
     "conversation_id": row(
-        "INSERT INTO conversations (id, account_id, peer, created_ms, last_message_ms) VALUES ($1, $2, 'p' || $5, $4, $4)"
+        """INSERT INTO conversations (id, account_id, peer, created_ms, last_message_ms)
+           VALUES ($1, $2, 'p' || $5, $4, $4)"""
     ),
     "turn_id": row(
         """INSERT INTO turns (id, conversation_id, account_id, workflow_id, state, question, created_ms)
@@ -119,8 +120,8 @@ MAKERS: dict[str, Maker] = {  # by the name of the path's parameter; a route who
            VALUES ($1, $2, 'profile.read', $5, 'unknown', 0, $4, 0, 'system')"""
     ),
     "friend_request_id": row(
-        """INSERT INTO friend_requests (id, account_id, wxid, nickname, greeting, user_ticket, ticket, scene, room, state,
-                                        received_ms)
+        """INSERT INTO friend_requests (id, account_id, wxid, nickname, greeting, user_ticket, ticket, scene, room,
+                                        state, received_ms)
            VALUES ($1, $2, 'wxid_asker', $5, '', 'v3', 'v4', 3, '', 'waiting', $4)"""
     ),
     "key_id": posted("/api/v1/keys", lambda lot: {"name": lot.mark, "role": "viewer"}, whole=True),
@@ -161,7 +162,7 @@ class Objects:
     async def path(self, route: Route, lot: Lot) -> str:
         path = route.path
         for parameter in route.signature.path:
-            path = path.replace("{%s}" % parameter.name, await self.of(parameter.name, lot))
+            path = path.replace(f"{{{parameter.name}}}", await self.of(parameter.name, lot))
         asked = [p.name for p in route.signature.query if p.required]
         return path + ("?" + "&".join(f"{name}={query(name, lot)}" for name in asked) if asked else "")
 

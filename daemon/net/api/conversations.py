@@ -7,6 +7,7 @@ from attrs import frozen
 
 from daemon.domain.access import Role
 from daemon.domain.conversation import Author, Conversation, Line
+from daemon.domain.media import MediaState
 from daemon.domain.turn import Degraded, Feedback, Turn, TurnState
 from daemon.domain.workflow import Node
 from daemon.engine.conversations import Answering
@@ -57,6 +58,7 @@ class LineView:
     received_at: datetime | None
     state: Annotated[str, Note("What became of it: pending, answered, kept; or the state of a send.")]
     reason: str | None
+    media: Annotated[MediaState | None, Note("Of the picture, voice, video or file it brought: /gewe/media/{id}.")]
 
 
 @frozen(kw_only=True)
@@ -223,6 +225,7 @@ def _line(line: Line) -> LineView:
         received_at=line.received_at,
         state=line.state,
         reason=line.reason,
+        media=line.media,
     )
 
 

@@ -89,7 +89,7 @@ async def create(call: Call, body: NewMessage) -> Reply[QueuedView]:
     )
 
 
-@routes.get(PATH, role=Role.OPERATOR, summary="List messages to WeChat; state=unknown are those to settle")
+@routes.get(PATH, role=SENDERS, summary="List messages to WeChat; state=unknown are those to settle")
 async def page(
     call: Call, paging: Paging, *, account_id: str | None = None, state: SendState | None = None
 ) -> Page[MessageView]:

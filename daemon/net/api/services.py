@@ -17,6 +17,7 @@ from daemon.engine.intake import Intake
 from daemon.engine.integrations import Integrations
 from daemon.engine.jobs import Jobs
 from daemon.engine.logins import Logins
+from daemon.engine.media import Media
 from daemon.engine.moments import Moments
 from daemon.engine.prices import Prices
 from daemon.engine.quotas import Quotas
@@ -54,6 +55,7 @@ LOGINS = web.AppKey("logins", Logins)
 WEBHOOKS = web.AppKey("webhooks", Webhooks)
 CALLBACK_ALLOW = web.AppKey("callback_allow", tuple[str, ...])  # networks that GeWe may call from without a key
 JOBS = web.AppKey("jobs", Jobs)
+MEDIA = web.AppKey("media", Media)
 PRICES = web.AppKey("prices", Prices)
 QUOTAS = web.AppKey("quotas", Quotas)
 SECRETS = web.AppKey("secrets", Secrets)

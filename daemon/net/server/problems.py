@@ -43,6 +43,7 @@ CODES = {  # what aiohttp itself refuses
     408: "http.too_slow",
     413: "http.too_large",
     415: "http.media_type",
+    416: "http.range",
     421: "http.misdirected",
     431: "http.headers_too_large",
     503: "http.overloaded",

@@ -206,7 +206,7 @@ def test_a_route_that_promises_what_it_cannot_hold_is_refused_when_it_is_declare
         routes.get("/a/{number}", role=Open.PUBLIC, summary="")(fine)
     with pytest.raises(TypeError, match="who may call"):
         routes.get("/a", role=None, summary="")(fine)  # type: ignore[arg-type]
-    with pytest.raises(KeyError, match="role"):
+    with pytest.raises(TypeError, match="who may call"):
         routes.get("/a", summary="")(fine)  # type: ignore[call-arg]
     assert routes.routes == []
 
