@@ -24,6 +24,7 @@ from daemon.engine.contacts import Contacts, Refresh
 from daemon.engine.conversations import Conversations
 from daemon.engine.do_not_contact import DoNotContact
 from daemon.engine.friends import Friends
+from daemon.engine.gateway import Gateway
 from daemon.engine.intake import Intake
 from daemon.engine.integrations import Integrations
 from daemon.engine.jobs import Jobs
@@ -34,6 +35,7 @@ from daemon.engine.moments import Moments
 from daemon.engine.outbox import Outbox
 from daemon.engine.pressure import Pressure
 from daemon.engine.prices import Prices
+from daemon.engine.profiles import Profiles
 from daemon.engine.quotas import Quotas
 from daemon.engine.relogin import Relogin
 from daemon.engine.revokes import Revokes
@@ -96,6 +98,7 @@ class Engine:
     friends: Friends
     media: Media
     moments: Moments
+    profiles: Profiles
     rooms: Rooms
     workflows: Workflows
     conversations: Conversations
@@ -147,7 +150,8 @@ def assemble(
     )
     media = Media(db, MediaFiles(settings.received), media_terms_of(settings))
     turns = Turns(db, accounts, asking, reply=reply_of(settings), pressure=pressure, media=media)
-    outbox = Outbox(db, accounts, gewe.messenger, pace, breakers, retry, random, terms_of(settings))
+    gateway = Gateway(breakers)
+    outbox = Outbox(db, accounts, gewe.messenger, pace, gateway, retry, random, terms_of(settings))
     hand_out = HandOut(db, accounts, random, mailing_of(settings))
     intake = Intake(
         db,
@@ -160,7 +164,7 @@ def assemble(
     )
     logins = Logins(db, accounts, gewe.devices)
     relogin = Relogin(db, accounts, logins, random)
-    acts = Acts(db, accounts, timers, random, terms_of(settings))
+    acts = Acts(db, accounts, gateway, timers, random, terms_of(settings))
     friends = Friends(db, accounts, acts, gewe.contacts)
     batches = Batches(db, asking, pressure, at_once_of(settings))
     lanes = lanes_of(
@@ -193,6 +197,7 @@ def assemble(
         friends=friends,
         media=media,
         moments=Moments(acts, gewe.moments),
+        profiles=Profiles(acts, gewe.devices),
         rooms=Rooms(db, acts, gewe.rooms),
         workflows=workflows,
         conversations=Conversations(db),
@@ -205,7 +210,7 @@ def assemble(
         campaigns=Campaigns(db, spread_of(settings)),
         hand_out=hand_out,
         do_not_contact=DoNotContact(db),
-        revokes=Revokes(db, accounts, gewe.messenger),
+        revokes=Revokes(db, accounts, gateway, gewe.messenger),
         sends=sends,
         jobs=jobs,
         batches=batches,

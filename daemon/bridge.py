@@ -23,7 +23,7 @@ from daemon.face import Face, Sockets, app_of, door_of, listeners_of
 from daemon.net.outbound import open_outbound
 from daemon.net.server.auth import Door
 from daemon.secret import Secret
-from daemon.settings import Settings
+from daemon.settings import Settings, changed, digest
 from daemon.stages import fatal, put_right, ready, replay, restore_door, restore_levels, watching, working
 from daemon.store import meta
 from daemon.store.database import Database, open_database
@@ -59,8 +59,10 @@ class Bridge:
         """Returns once the store has taken a write; raises StoreUnavailable where it refuses."""
         await self.engine.db.write(meta.probe)
 
-    def apply(self, settings: Settings) -> None:
-        """Take over what a reload may change."""
+    async def apply(self, settings: Settings) -> None:
+        """Take over what a reload may change; StoreUnavailable, and nothing changed, where it cannot be audited."""
+        if taken := changed(self.settings, settings)[0]:
+            await self.engine.audit.reloaded(taken, _logging(settings))
         engine, self.settings = self.engine, settings
         engine.pace.adopt(pace_of(settings, engine.db.clock, engine.pace.random))
         engine.turns.reply = reply_of(settings)
@@ -102,15 +104,16 @@ async def open_bridge(
         outbound = await enter(open_outbound(vault.redactor))
         engine = assemble(settings, db, vault, spool, outbound, random or SystemRandom())
         stack.push_async_callback(engine.timers.aclose)
+        stack.push_async_callback(engine.secrets.settle)
         await engine.accounts.load()
         await restore_levels(db, engine.pace)
-        await engine.audit.begin(**_facts(db))
+        await engine.audit.begin(**_facts(db, settings))
         stack.push_async_callback(engine.audit.end)
 
         # The API. Callbacks are kept from here on; what they set off waits for the lanes.
         face = Face.of(settings, clock, vault)
         access = Access(db, roots.pepper)
-        first_key = await ensure_first_key(access) if greet else None
+        first_key = await ensure_first_key(access, greet=greet)
         door = door_of(settings, engine, access)
         await restore_door(db, door)
         stack.push_async_callback(door.book.settle)
@@ -129,9 +132,16 @@ async def open_bridge(
         yield bridge
 
 
-def _facts(db: Database) -> dict[str, str]:
+def _facts(db: Database, settings: Settings) -> dict[str, object]:
     """What the audit log tells of a process that begins."""
-    return {"version": __version__, "sqlite": db.status().sqlite, "after": "stop" if db.clean else "crash"}
+    after = "stop" if db.clean else "crash"
+    facts = {"version": __version__, "sqlite": db.status().sqlite, "after": after, "settings": digest(settings)}
+    return facts | _logging(settings)
+
+
+def _logging(settings: Settings) -> dict[str, object]:
+    """How much is logged: whoever reads the log later must know what it could not show, and when texts were in it."""
+    return {"log_level": settings.log.level, "message_text": settings.log.message_text}
 
 
 def _beside(bridge: Bridge) -> dict[str, Coroutine[Any, Any, None]]:

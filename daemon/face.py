@@ -219,5 +219,6 @@ def _of_acts(engine: Engine) -> dict[web.AppKey[Any], object]:
         services.MEDIA: engine.media,
         services.FRIENDS: engine.friends,
         services.MOMENTS: engine.moments,
+        services.PROFILES: engine.profiles,
         services.ROOMS: engine.rooms,
     }

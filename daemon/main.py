@@ -35,6 +35,7 @@ log = structlog.get_logger()
 Sockets = Mapping[str, list[socket.socket]]
 _PR_SET_DUMPABLE = 4  # prctl(2)
 _MOST_STACKS = 200
+RELOAD_WITHIN = timedelta(seconds=5)  # a signal to stop waits behind it
 YOUNG = 20_000  # objects between two looks of the garbage collector: at Python's 700 it takes 6 % of a busy core
 
 
@@ -52,8 +53,8 @@ class Bridge(Protocol):
     async def probe(self) -> None:
         """Returns, or raises one of our errors, once the store answered."""
 
-    def apply(self, settings: Settings) -> None:
-        """Take over what a reload may change."""
+    async def apply(self, settings: Settings) -> None:
+        """Take over what a reload may change, or raise one of our errors and change nothing."""
 
 
 class OpenBridge(Protocol):
@@ -112,9 +113,9 @@ class Process:
 
     async def _attend(self, bridge: Bridge) -> None:
         while await self._asked.get() == signal.SIGHUP:
-            self._reload(bridge)
+            await self._reload(bridge)
 
-    def _reload(self, bridge: Bridge) -> None:
+    async def _reload(self, bridge: Bridge) -> None:
         self.notifier.reloading(self.clock.monotonic())
         try:
             new = self.load_again()
@@ -123,12 +124,21 @@ class Process:
                 log.error("settings.mistake", where=mistake.where, reason=mistake.text())
             log.error("settings.kept", mistakes=len(error.mistakes))
         else:
-            taken, waiting = changed(self.settings, new)
-            self.settings = reloaded(self.settings, new)
-            self.relog(self.settings)
-            bridge.apply(self.settings)
-            log.info("settings.reloaded", taken=taken, needs_restart=waiting)
+            await self._take_over(bridge, new)
         self.notifier.ready()
+
+    async def _take_over(self, bridge: Bridge, new: Settings) -> None:
+        taken, waiting = changed(self.settings, new)
+        settings = reloaded(self.settings, new)
+        try:
+            async with asyncio.timeout(RELOAD_WITHIN.total_seconds()):
+                await bridge.apply(settings)
+        except (QiaodError, TimeoutError) as error:
+            log.error("settings.kept", reason=str(error) or "the store is too slow")
+            return
+        self.settings = settings
+        self.relog(settings)
+        log.info("settings.reloaded", taken=taken, needs_restart=waiting)
 
 
 async def watch(notifier: Notifier, probe: Callable[[], Awaitable[None]], every: timedelta) -> None:

@@ -5,6 +5,7 @@ want, are found beside it: the credential `master-key-old`, the files `<id>.old-
 QIAOD_MASTER_KEY_OLD.
 """
 
+import hmac
 import os
 import secrets
 from base64 import b64decode
@@ -14,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import structlog
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from daemon.errors import Conflict, QiaodError
 from daemon.secret import Redactor
@@ -55,43 +56,42 @@ def find_master_key(file: Path, environ: MutableMapping[str, str], *, may_create
     """
     variable, old_variable = environ.pop(VARIABLE, ""), environ.pop(OLD_VARIABLE, "")
     credentials = Path(environ.get("CREDENTIALS_DIRECTORY", "/nonexistent"))
-    old = tuple(_old_keys(file, credentials, old_variable))
+    found = _current(file, credentials, variable)
+    if found is None and not may_create:
+        raise NoKey("vault.no_key", path=file)
+    found = found or Found(_create(file), str(file), created=True, file=file)
+    # The old ones last: a rotation of the running daemon keeps the one before, then replaces it.
+    return evolve(found, old=tuple(_old_keys(file, credentials, old_variable)))
+
+
+def _current(file: Path, credentials: Path, variable: str) -> Found | None:
     credential = credentials / CREDENTIAL
     if credential.is_file():
-        return Found(_key(credential.read_bytes(), str(credential)), str(credential), old=old)
+        return Found(_key(credential.read_bytes(), str(credential)), str(credential))
     if file.exists():
-        return Found(_key(_read_private(file), str(file)), str(file), old=old, file=file)
+        return Found(_key(_read_private(file), str(file)), str(file), file=file)
     if variable:
         log.warning("master_key.from_environment", hint="other processes of this user can read it: use a credential")
-        return Found(_key(variable.encode(), VARIABLE), VARIABLE, old=old)
-    if not may_create:
-        raise NoKey("vault.no_key", path=file)
-    return Found(_create(file), str(file), created=True, old=old, file=file)
+        return Found(_key(variable.encode(), VARIABLE), VARIABLE)
+    return None
 
 
 def vault_of(found: Found, redactor: Redactor) -> Vault:
-    maker = None if found.file is None else partial(replace, found)
-    return Vault(found.key, redactor, found.old, source=found.kind, maker=maker)
+    keeper = None if found.file is None else partial(replace, found.file)
+    return Vault(found.key, redactor, found.old, source=found.kind, keeper=keeper)
 
 
-def replace(found: Found) -> bytes:
-    """A new master key in the place of the one in the key file, which is kept beside it under its id.
+def replace(file: Path, current: bytes, fresh: bytes) -> None:
+    """The master key `fresh` in the place of `current`, which is kept beside it under its id.
 
-    Both are on the disk before this returns: a crash at any moment leaves a file that opens what is sealed.
+    Both are on the disk before this returns: a crash at any moment leaves a file that opens what is sealed. Refused
+    where the file holds another key than the one that is in use: whoever put it there did not mean it to be replaced,
+    and the one in use would be nowhere.
     """
-    if found.file is None:
-        raise Conflict("secrets.key_not_ours", source=found.source)
-    folder, current = found.file.parent, _key(_read_private(found.file), str(found.file))
-    kept = folder / f"{key_id_of(current).hex()}{OLD_SUFFIX}"
-    if not kept.exists():
-        _write(kept, current)
-    key = secrets.token_bytes(KEY_BYTES)
-    fresh = found.file.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    _write(fresh, key)
-    fresh.rename(found.file)
-    _sync(folder)
-    return key
+    if not hmac.compare_digest(_key(_read_private(file), str(file)), current):
+        raise Conflict("secrets.key_file_differs")
+    _put(file.parent / f"{key_id_of(current).hex()}{OLD_SUFFIX}", current)
+    _put(file, fresh)
 
 
 def _old_keys(file: Path, credentials: Path, variable: str) -> Iterator[bytes]:
@@ -100,8 +100,12 @@ def _old_keys(file: Path, credentials: Path, variable: str) -> Iterator[bytes]:
         yield _key(credential.read_bytes(), str(credential))
     if variable:
         yield _key(variable.encode(), OLD_VARIABLE)
-    for kept in sorted(file.parent.glob(f"*{OLD_SUFFIX}"))[:MOST_OLD]:
-        yield _key(_read_private(kept), str(kept))
+    newest_first = sorted(file.parent.glob(f"*{OLD_SUFFIX}"), key=lambda kept: kept.stat().st_mtime, reverse=True)
+    for kept in newest_first[:MOST_OLD]:
+        try:
+            yield _key(_read_private(kept), str(kept))
+        except NoKey as error:  # where it is wanted after all, whoever wants it names it
+            log.error("master_key.old_key_unusable", path=str(kept), reason=str(error))
 
 
 def _key(written: bytes, source: str) -> bytes:
@@ -129,9 +133,17 @@ def _read_private(file: Path) -> bytes:
 
 
 def _create(file: Path) -> bytes:
-    key = secrets.token_bytes(KEY_BYTES)
+    """Of two that start at once the first one's key counts: the other is told that the directory is in use."""
+    key = new_key()
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write(file, key)
+    fresh = _written(file, key)
+    try:
+        file.hardlink_to(fresh)
+    except FileExistsError:
+        return _key(_read_private(file), str(file))
+    finally:
+        fresh.unlink()
+    _sync(file.parent)
     log.warning(
         "master_key.created",
         path=str(file),
@@ -140,13 +152,26 @@ def _create(file: Path) -> bytes:
     return key
 
 
-def _write(file: Path, key: bytes) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
+def new_key() -> bytes:
+    return secrets.token_bytes(KEY_BYTES)
+
+
+def _put(file: Path, key: bytes) -> None:
+    """Whole under its name or not at all: half a key would keep the daemon from starting."""
+    _written(file, key).rename(file)
+    _sync(file.parent)
+
+
+def _written(file: Path, key: bytes) -> Path:
+    """The key in a file beside, under a name that nothing looks for."""
+    beside = file.with_name(f"{file.name}.{os.getpid()}.new")
+    beside.unlink(missing_ok=True)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(f"{key.hex()}\n".encode())
         stream.flush()
         os.fsync(stream.fileno())
-    _sync(file.parent)
+    return beside
 
 
 def _sync(directory: Path) -> None:

@@ -54,4 +54,5 @@ class Redactor:
         return text
 
     def _found(self, text: str) -> Iterable[str]:
-        return sorted((v for v in self._values if v in text), key=len, reverse=True)
+        known = tuple(self._values)  # at once: the store's threads add to it meanwhile
+        return sorted((v for v in known if v in text), key=len, reverse=True)

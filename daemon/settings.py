@@ -6,6 +6,7 @@
 
 # span(), place() and table() are attrs fields, as integer() and text() are
 
+import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
+from daemon.codec import encode
 from daemon.settings_fields import AUTO, of
 from daemon.settings_read import BadSettings, Reader, settings_of
 from daemon.settings_sections import (
@@ -109,6 +111,15 @@ def reloaded(old: Settings, new: Settings) -> Settings:
             value = getattr(getattr(new, section.name), attribute.name)
             sections.setdefault(section.name, {})[attribute.name] = value
     return evolve(old, **{name: evolve(getattr(old, name), **values) for name, values in sections.items()})
+
+
+def digest(settings: Settings) -> str:
+    """SHA-256, in hexadecimal: two daemons with the same one have the same settings. There is no secret in them."""
+    told = {
+        f"{section.name}.{key}": str(of(attribute).show(getattr(getattr(settings, section.name), attribute.name)))
+        for section, key, attribute in settings_of(Settings)
+    }
+    return hashlib.sha256(encode(dict(sorted(told.items())))).hexdigest()
 
 
 def _placed(settings: Settings, reader: Reader, path: Path | None, environ: Mapping[str, str]) -> Settings:

@@ -26,6 +26,7 @@ from daemon.net.server.lockout import MOST_KEPT
 from daemon.net.server.readiness import Readiness
 from daemon.store import acts, friend_requests, keys, levels, lockouts, revokes, sends
 from daemon.store.database import Database
+from daemon.store.faults import Fault
 from daemon.tasks import running
 
 log = structlog.get_logger()
@@ -158,6 +159,10 @@ async def watching(db: Database, timers: Timers, jobs: Jobs, pressure: Pressure,
         jobs.clock_moved(by)
         note("clock.jumped", seconds=round(by.total_seconds(), 3))
 
+    def mended(fault: Fault, seconds: float) -> None:
+        note("store.faulted", fault=fault, seconds=round(seconds, 1))
+
+    db.tell_mended(mended)
     pressure.on_change = lambda before, level: note("pressure.changed", before=before, level=level)
     each_second(timers, lambda: pressure.look(gauge()))
     each_second(timers, ClockWatch(db.clock, moved).look)

@@ -117,6 +117,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "This came from a page of another site; the console's cookie works only for its own pages.",
         "请求来自其他网站的页面；控制台 Cookie 只对本站页面有效。",
     ),
+    "auth.root_came.title": ("Root has used the local API", "root 使用了本地 API"),
+    "auth.root_came": (
+        "Root has come in through the Unix socket, past the users that the settings name. The audit log says when.",
+        "root 通过 Unix 套接字访问了本地 API，未经设置中指定的用户。时间见审计日志。",
+    ),
     "auth.scope": (
         "This concerns more than single accounts; the key is limited to some.",
         "此操作涉及全局，而该密钥仅限部分账号。",
@@ -140,6 +145,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The workflow asks something back, and in a batch nobody answers.",
         "工作流需要进一步询问，而批次中无人作答。",
     ),
+    "batch.crash_suspect": (
+        "The daemon ended several times while this was asked, so it is not asked again.",
+        "处理该条目时守护进程多次异常退出，不再重试。",
+    ),
     "batch.not_found": ("There is no such batch.", "批次不存在。"),
     "batch.over": ("The batch is {state} already.", "批次已处于 {state} 状态。"),
     "campaign.account_away.title": ("A campaign is paused", "群发任务已暂停"),
@@ -160,6 +169,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "群发任务“{name}”已暂停：连续多条消息发送失败。",
     ),
     "campaign.gaps": ("Must not be above max_gap_seconds.", "不得大于 max_gap_seconds。"),
+    "campaign.held": (
+        "A person was answering them until the campaign's time was over.",
+        "直到群发任务截止，该会话一直由人工接待。",
+    ),
     "campaign.kind": (
         "A campaign cannot quote or forward a received message.",
         "群发任务不能引用或转发收到的消息。",
@@ -372,10 +385,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "gewe.limited": ("GeWe asks to slow down: {detail}", "GeWe 要求放慢发送：{detail}"),
     "gewe.login_code_needed": ("WeChat wants its security code for this login.", "本次登录需要输入微信安全验证码。"),
     "gewe.login_expired": ("The login code has expired.", "登录二维码已过期。"),
+    "gewe.media_bad_format": ("WeChat does not take this file: {detail}", "微信不支持该文件：{detail}"),
     "gewe.media_bad_xml": ("GeWe cannot read what the message says of its medium.", "GeWe 无法解析该消息的媒体信息。"),
     "gewe.media_gone": ("The medium is gone for good: {detail}", "媒体文件已失效：{detail}"),
     "gewe.media_store_down": ("The store that holds the medium fails: {detail}", "媒体文件的存储服务出错：{detail}"),
     "gewe.media_too_large": ("The medium is larger than {most_bytes} bytes.", "媒体文件超过 {most_bytes} 字节。"),
+    "gewe.media_unfetched": ("GeWe could not fetch the file from its URL: {detail}", "GeWe 无法下载该地址的文件：{detail}"),
     "gewe.media_unavailable": ("GeWe has no address for this medium.", "GeWe 没有返回该媒体文件的地址。"),
     "gewe.moments_one_kind": (
         "A post has pictures, or a video, or a link, or text alone.",
@@ -414,31 +429,150 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "gewe.wechat_unreachable": ("GeWe does not get through to WeChat: {detail}", "GeWe 无法连接微信：{detail}"),
     "demo.stage": (
-        "qiaod {url}   WeChat (simulated) {gewe}   FastGPT (simulated) {fastgpt}\n",
-        "qiaod {url}   微信（模拟）{gewe}   FastGPT（模拟）{fastgpt}\n",
+        "qiaod {url}   WeChat (simulated) {gewe}   FastGPT (simulated) {fastgpt}",
+        "qiaod {url}   微信（模拟）{gewe}   FastGPT（模拟）{fastgpt}",
     ),
+    "demo.pace": (
+        "Quicker than usual: {low} to {high} s between two messages (usually {usual_low} to {usual_high}), at most "
+        "{per_minute} a minute ({usual_per_minute}).\n"
+        "Times are in UTC. What has one is told as qiaod's API knows it; lines without are what people do.",
+        "演示节奏比平时快：消息间隔 {low} 至 {high} 秒（平时 {usual_low} 至 {usual_high} 秒），"
+        "每分钟最多 {per_minute} 条（平时 {usual_per_minute} 条）。\n"
+        "时间为 UTC。带时间的各行取自 qiaod 的 API，不带时间的是人的动作。",
+    ),
+    "demo.scene": ("\n{number}. {title}", "\n第 {number} 幕：{title}"),
+    "demo.scene.people": (
+        "Three people write: a question, half-sentences that belong together, a mention in a group",
+        "三个人发来消息：一个问题、分几条说的一句话、群里的一次 @",
+    ),
+    "demo.scene.picture": ("A picture arrives, with a question to it", "收到一张图片和相关的提问"),
+    "demo.scene.friend": (
+        "Somebody wants to be a friend: accepted by the account's rule, and greeted",
+        "有人申请加好友：按账号规则自动通过并打招呼",
+    ),
+    "demo.scene.quota": (
+        "A quota runs out: one answer a day, and then the configured sentence",
+        "配额用尽：每天一次自动回答，之后只发预设的话",
+    ),
+    "demo.scene.takeover": (
+        "A person takes over from the phone; the assistant keeps quiet until it is handed back",
+        "人工在手机上接管，助手保持沉默，交还后继续回答",
+    ),
+    "demo.scene.campaign": (
+        "One message to many; who asked to be left alone is left out",
+        "群发一条消息，已退订的人不会收到",
+    ),
+    "demo.scene.batch": ("A batch of questions for the workflow", "向工作流批量提问"),
+    "demo.scene.bill": ("What all of it cost", "以上总共花费"),
     "demo.writes": ("              {name} writes: {text}", "              {name} 写道：{text}"),
+    "demo.pictures": ("              {name} sends a picture", "              {name} 发来一张图片"),
+    "demo.befriends": (
+        "              {name} asks to be a friend: {text}",
+        "              {name} 申请加好友：{text}",
+    ),
+    "demo.phones": (
+        "              a person of ours writes to {name} from the phone: {text}",
+        "              我方人员在手机上给 {name} 写道：{text}",
+    ),
     "demo.received": ("{at}  {name} received   {text}", "{at}  {name} 收到   {text}"),
+    "demo.fetched": ("{at}  {name} fetched    {type}, {size} bytes", "{at}  {name} 下载   {type}，{size} 字节"),
     "demo.asked": ("{at}  {name} asked      {text}", "{at}  {name} 提问   {text}"),
     "demo.answered": ("{at}  {name} answered   {points} points", "{at}  {name} 回答   {points} 积分"),
+    "demo.unanswered": ("{at}  {name} unanswered {why}", "{at}  {name} 未答   {why}"),
     "demo.sent": ("{at}  {name} sent       {text}", "{at}  {name} 发送   {text}"),
+    "demo.unsent": ("{at}  {name} {state}    {text} ({reason})", "{at}  {name} 状态 {state}   {text}（{reason}）"),
+    "demo.phoned": ("{at}  {name} by phone   {text}", "{at}  {name} 手机   {text}"),
+    "demo.held": (
+        "{at}  {name} quiet      a person has taken over: the assistant does not answer this",
+        "{at}  {name} 沉默   人工已接管，助手不回答这条消息",
+    ),
+    "demo.kept": ("{at}  {name} kept       not answered: {reason}", "{at}  {name} 保留   不回答：{reason}"),
+    "demo.requested": ("{at}  {name} requested  {text}", "{at}  {name} 申请   {text}"),
+    "demo.befriended": ("{at}  {name} accepted   by {by}", "{at}  {name} 通过   {by}"),
+    "demo.by_rule": ("the account's rule", "按账号规则"),
+    "demo.not_befriended": ("{at}  {name} {state}    {why}", "{at}  {name} 状态 {state}   {why}"),
+    "demo.quota": (
+        "{at}  {name} quota      {cap} call of the workflow a day",
+        "{at}  {name} 配额   每天可调用工作流 {cap} 次",
+    ),
+    "demo.alert": ("{at}  {name} alert      {title}: {message}", "{at}  {name} 告警   {title}：{message}"),
+    "demo.left": (
+        "{at}  {name} left       {left} of {cap}, {refused} refused; renews at {renews}",
+        "{at}  {name} 剩余   {left} / {cap}，已拒绝 {refused} 次，{renews} 重置",
+    ),
+    "demo.taken_over": (
+        "{at}  {name} taken over: {by}, until {until} unless it is handed back",
+        "{at}  {name} 接管   {by}，如不交还则持续到 {until}",
+    ),
+    "demo.released": (
+        "{at}  {name} released   handed back to the assistant by {by}",
+        "{at}  {name} 交还   {by} 交还给助手",
+    ),
+    "demo.left_alone": (
+        "{at}  {name} left alone from now on ({reason})",
+        "{at}  {name} 退订   加入免打扰名单（{reason}）",
+    ),
+    "demo.campaign": (
+        "{at}  campaign   begun: {count} recipients, {left_out} left out",
+        "{at}  群发   开始：{count} 人接收，{left_out} 人除外",
+    ),
+    "demo.left_out": ("{at}  {name} left out   {reason}", "{at}  {name} 除外   {reason}"),
+    "demo.campaign_over": (
+        "{at}  campaign   {state}: {sent} sent, {skipped} skipped",
+        "{at}  群发   {state}：已发 {sent}，跳过 {skipped}",
+    ),
+    "demo.batch": ("{at}  batch      {total} questions queued", "{at}  批量   {total} 个问题已排队"),
+    "demo.item": ("{at}  answer {number}   {answer}", "{at}  回答 {number}   {answer}"),
+    "demo.batch_over": (
+        "{at}  batch      {done} of {total} answered, {points} points",
+        "{at}  批量   已回答 {done} / {total}，{points} 积分",
+    ),
+    "demo.cost": (
+        "{at}  {provider:<10} {calls} calls, {tokens} tokens, {points} points, {cost} {currency}",
+        "{at}  {provider:<10} 调用 {calls} 次，{tokens} tokens，{points} 积分，{cost} {currency}",
+    ),
+    "demo.await.replies": ("the replies to {names}", "给 {names} 的回复"),
+    "demo.await.request": ("the friend request of {name}", "{name} 的好友申请"),
+    "demo.await.friend": ("a decision on the friend request of {name}", "{name} 的好友申请处理结果"),
+    "demo.await.alert": ("the alert that the quota is used up", "配额用尽的告警"),
+    "demo.await.taken": ("the takeover of the conversation with {name}", "与 {name} 的会话转为人工接管"),
+    "demo.await.quiet": ("the message of {name} that a person is to answer", "{name} 发来、应由人工回答的消息"),
+    "demo.await.left_alone": ("{name} on the list of those left alone", "{name} 进入免打扰名单"),
+    "demo.await.campaign": ("the end of the campaign", "群发结束"),
+    "demo.await.batch": ("the end of the batch", "批量提问结束"),
+    "demo.await.bill": ("the settlement of every call", "全部调用结算完毕"),
+    "demo.missing": ("within {seconds} s this did not come: {what}", "{seconds} 秒内没有等到：{what}"),
+    "demo.refused": ("{method} {path} did not succeed: {why}", "{method} {path} 未成功：{why}"),
+    "demo.stuck": ("\nThe demo cannot go on: {why}", "\n演示无法继续：{why}"),
     "demo.complete": (
-        "\nEach of the {count} replies arrived exactly once.",
-        "\n{count} 条回复全部送达，且各只一次。",
+        "\nAll {replies} messages reached their people exactly once, and FastGPT answered {questions} questions.",
+        "\n{replies} 条消息全部送达，且各只一次；FastGPT 回答了 {questions} 个问题。",
     ),
     "demo.failed": (
-        "\nNot every reply arrived exactly once.",
-        "\n并非每条回复都恰好送达一次。",
+        "\nNot everything came about exactly once.",
+        "\n并非每件事都恰好发生一次。",
     ),
-    "demo.wrong": ("{name} got {got}", "{name} 收到的是 {got}"),
+    "demo.wrong.texts": ("{name} has {got}, due was {due}", "{name} 实际收到 {got}，应收到 {due}"),
+    "demo.wrong.friends": (
+        "{name} was asked to accept {got} friend requests, due was {due}, and they are not those due",
+        "{name} 收到 {got} 次通过好友的请求，应为 {due} 次，且结果不符",
+    ),
+    "demo.wrong.questions": (
+        "{name} was asked {got} questions, due was {due}",
+        "{name} 被提问 {got} 次，应为 {due} 次",
+    ),
     "demo.try": (
         "\nThe API is at {url}, its pages at {url}/docs. Try:\n"
         "  curl -H 'Authorization: Bearer {key}' {url}/api/v1/integrations/conversations\n"
+        "  curl -H 'Authorization: Bearer {key}' '{url}/api/v1/costs/summary?group_by=contact'\n"
+        "  STATE_DIRECTORY={folder} {command} costs --by contact\n"
         "Have a contact write, and watch:\n"
         '  curl -d \'{{"app_id":"wx_demoAppId000000000001","wxid":"wxid_new","text":"hello"}}\' '
         "{gewe}/_sim/wechat/person",
         "\nAPI 地址：{url}，文档：{url}/docs。试试：\n"
         "  curl -H 'Authorization: Bearer {key}' {url}/api/v1/integrations/conversations\n"
+        "  curl -H 'Authorization: Bearer {key}' '{url}/api/v1/costs/summary?group_by=contact'\n"
+        "  STATE_DIRECTORY={folder} {command} costs --by contact\n"
         "让一位联系人发消息：\n"
         '  curl -d \'{{"app_id":"wx_demoAppId000000000001","wxid":"wxid_new","text":"hello"}}\' '
         "{gewe}/_sim/wechat/person",
@@ -586,6 +720,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{service} 的响应超过 {most_bytes} 字节。",
     ),
     "notification.not_found": ("There is no such notification.", "通知不存在。"),
+    "secrets.key_file_differs": (
+        "The key file holds another master key than the one in use. Restart first, so that it is taken up.",
+        "密钥文件中的主密钥与正在使用的不一致。请先重启，使其生效。",
+    ),
+    "secrets.key_not_kept": (
+        "The new master key could not be written to the key file: {reason}. The one before stays in use.",
+        "无法将新主密钥写入密钥文件：{reason}。仍使用原来的主密钥。",
+    ),
     "secrets.key_not_ours": (
         "The master key comes from {source}, so its owner replaces it: put the new key there and the old one beside it "
         "(credential master-key-old, or QIAOD_MASTER_KEY_OLD), and restart; everything is then sealed anew.",
@@ -838,6 +980,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The database {path} has {links} names (hard links). It must have one: remove the others.",
         "数据库 {path} 有 {links} 个名字（硬链接），只能有一个。请删除其余的。",
     ),
+    "store.in_use": (
+        "A daemon has {path} open. Leave the file out, and the daemon is asked; or stop it first.",
+        "守护进程正在使用 {path}。请不要指定文件，直接询问守护进程；或先停止守护进程。",
+    ),
     "store.locked": (
         "Another qiaod (process {pid}) uses the state directory {path}. Stop it first.",
         "另一个 qiaod（进程 {pid}）正在使用状态目录 {path}。请先停止它。",
@@ -925,6 +1071,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The master key of {source} is not 32 bytes, in hexadecimal or base64. Make one with: openssl rand -hex 32",
         "{source} 中的主密钥不是 32 字节（十六进制或 base64）。可用此命令生成：openssl rand -hex 32",
     ),
+    "vault.unreadable.title": ("A stored secret cannot be read", "有已保存的密钥无法读取"),
+    "vault.unreadable": (
+        "The secret at {place} cannot be opened: it was changed, or sealed with a master key that was not given. Give "
+        "the older key, or set the secret anew.",
+        "{place} 处的密钥无法解密：数据已被改动，或由未提供的主密钥加密。请提供旧主密钥，或重新填写该密钥。",
+    ),
     "vault.wrong_key": (
         "The secrets here were sealed with the master key {wanted}; the one given is {given}. Give the right one.",
         "此处的密钥由主密钥 {wanted} 加密；当前提供的是 {given}。请提供正确的主密钥。",
@@ -1000,6 +1152,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     "workflow.not_found": (
         "There is no such workflow.",
         "工作流不存在。",
+    ),
+    "workflow.pause_needs_memory.title": ("A workflow asks back in vain", "工作流的追问无法得到回答"),
+    "workflow.pause_needs_memory": (
+        "The workflow {workflow} stopped to ask the person something, and cannot be told the answer: FastGPT goes on "
+        "only in a chat that it remembers. Set its memory to service.",
+        "工作流 {workflow} 停下来向用户提问，但无法把回答交给它：FastGPT 只能在它自己记住的对话中继续。"
+        "请将该工作流的 memory 设为 service。",
     ),
 }
 

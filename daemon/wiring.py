@@ -14,8 +14,9 @@ from daemon.engine.account_moves import LOGIN_LANE
 from daemon.engine.accounts import SEND_LANE
 from daemon.engine.attempt import Lane
 from daemon.engine.batches import LANE as BATCH_LANE
+from daemon.engine.batches import bury as bury_item
 from daemon.engine.batches import dismiss as dismiss_item
-from daemon.engine.campaign_steps import LANE as CAMPAIGN_LANE
+from daemon.engine.campaign_jobs import LANE as CAMPAIGN_LANE
 from daemon.engine.campaign_steps import Mailing
 from daemon.engine.contacts import CONTACTS_LANE
 from daemon.engine.costs import Terms
@@ -159,7 +160,13 @@ def lanes_of(
     return (
         lane(name=TURN_LANE, handler=turns, concurrency=asking, dismiss=dismiss_turn),
         lane(name=SEND_LANE, handler=outbox, concurrency=SENDS_AT_ONCE, dismiss=dismiss_send),
-        lane(name=BATCH_LANE, handler=batches, concurrency=at_once_of(settings), dismiss=dismiss_item),
+        lane(
+            name=BATCH_LANE,
+            handler=batches,
+            concurrency=at_once_of(settings),
+            dismiss=dismiss_item,
+            bury=bury_item,
+        ),
         lane(name=CAMPAIGN_LANE, handler=campaigns, concurrency=CAMPAIGNS_AT_ONCE),
         lane(name=LOGIN_LANE, handler=relogin, concurrency=LOGINS_AT_ONCE),
         lane(name=FRIEND_LANE, handler=friends, concurrency=ACTS_AT_ONCE),

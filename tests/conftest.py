@@ -1,6 +1,8 @@
 """What every test may ask for."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,3 +24,13 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses]:
     monkeypatch.setattr("aioresponses.core.ClientResponse", UnsentResponse)
     with aioresponses() as mocked:
         yield mocked
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """With `SHOWN=FILE` what each test really called is written down, for docs/shown.md."""
+    if file := os.environ.get("SHOWN"):
+        from tests.shown import Recorder  # only then: the client's methods are replaced
+
+        recorder = Recorder(Path(file).absolute())
+        recorder.begin()
+        config.pluginmanager.register(recorder)

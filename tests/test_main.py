@@ -41,7 +41,7 @@ class Bridge:
     async def probe(self) -> None:
         return None
 
-    def apply(self, settings: Settings) -> None:
+    async def apply(self, settings: Settings) -> None:
         self.applied.append(settings)
 
     @asynccontextmanager
@@ -239,7 +239,7 @@ from daemon.settings import load
 class Bridge:
     url = "http://127.0.0.1:0"
     async def probe(self): pass
-    def apply(self, settings): pass
+    async def apply(self, settings): pass
 
 @asynccontextmanager
 async def open_bridge(settings, *, clock, vault, sockets, hurry):

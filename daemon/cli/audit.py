@@ -56,7 +56,8 @@ def list_(config: Path | None, as_json: bool, actor: str | None, action: str | N
 def verify(config: Path | None, as_json: bool, file: Path | None) -> None:
     """Check the whole log; names the first row that is wrong, and ends with 65 then.
 
-    With --file it works without a daemon, on the store of a stopped one or on a backup; the master key is needed.
+    With --file it works without a daemon, on the store of a stopped one or on a backup, and writes nothing; the master
+    key is needed, and for a backup from before a rotation the older one beside it.
     """
     settings = settings_of(config)
     if file is None:
@@ -85,29 +86,27 @@ def _shown(verdict: "Verdict") -> dict[str, Any]:
 
 
 def _verify_file(file: Path, key_file: Path) -> "Verdict":
-    """Reads only: not even the file's own bookkeeping is touched."""
+    """Reads only: not even the file's own bookkeeping is touched, nor anything beside it."""
     from daemon.engine.audit import Verdict
     from daemon.ids import Ids
     from daemon.master_key import find_master_key, vault_of
     from daemon.secret import Redactor
     from daemon.store import audit as log
-    from daemon.store import connect, secrets
+    from daemon.store import secrets
+    from daemon.store.examine import examined
     from daemon.store.tx import Tx
 
     if not file.exists():
         raise NotFound("cli.no_store", path=file)
     clock = SystemClock()
     vault = vault_of(find_master_key(key_file, os.environ, may_create=False), Redactor())
-    connection = connect.for_reading(file)
-    try:
+    with examined(file) as connection:
         tx = Tx(connection, Ids(clock), clock.now())
         tx.audit_key = bytes.fromhex(secrets.root(tx, vault, "audit") or "")
         first = log.start(tx)
         walked = log.Walked(last=first)
         while not walked.ended and walked.broken is None:
             walked = log.walk(tx, walked.last, PART)
-    finally:
-        connection.close()
     return Verdict(
         rows=walked.last.seq - first.seq, first=first.seq + 1, head=walked.last.hash.hex(), broken=walked.broken
     )

@@ -10,14 +10,14 @@ import click
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="End when every reply has arrived; exit 0 only if each came exactly once.")
+@click.option("--once", is_flag=True, help="End with the story; exit 0 only if all of it came about exactly once.")
 @click.option("--port", default=0, show_default="a free one", help="Where the API listens, on 127.0.0.1.")
 def demo(once: bool, port: int) -> None:
     """Show the daemon at work, with nothing to set up.
 
-    Three WeChat contacts write: a private question, three quick half-sentences that belong together, and a mention in a
-    group. You see each message's way: received, asked, answered, sent. Everything is real but the neighbours: HTTP,
-    store, limits, API. Its state is deleted at the end.
+    People of a simulated WeChat ask questions, send a picture and want to be friends; a quota runs out, a person takes
+    over, one message goes to many, and the bill is drawn. Each step is told as the daemon's own API knows it.
+    Everything is real but the neighbours: HTTP, store, limits, API. Its state is deleted at the end.
     """
     import uvloop
 

@@ -60,5 +60,7 @@ def _tell(found: dict[str, Any], as_json: bool) -> None:
         return
     done = found["values"] - found["left"]
     click.echo(f"master key {found['key_id']} ({found['source']}): {done} of {found['values']} values sealed with it")
+    if found["lost"]:
+        click.echo(f"  {found['lost']} want a key that was not given, and cannot be read", err=True)
     for key in found["old_keys"]:
         click.echo(f"  {key} is kept for backups made before")

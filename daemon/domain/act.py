@@ -24,6 +24,7 @@ class ActKind(StrEnum):
     ROOM_REMOVE = "room.remove"
     ROOM_ANNOUNCE = "room.announce"
     ROOM_RENAME = "room.rename"
+    ROOM_LEAVE = "room.leave"
     MOMENTS_READ = "moments.read"
     MOMENTS_LIKE = "moments.like"
     MOMENTS_COMMENT = "moments.comment"
@@ -124,6 +125,7 @@ USUAL = {
     ActKind.ROOM_REMOVE: _budget(20, 60, 3, 10),
     ActKind.ROOM_ANNOUNCE: _budget(5, 20, 3, 10),
     ActKind.ROOM_RENAME: _budget(5, 20, 3, 10),
+    ActKind.ROOM_LEAVE: _budget(5, 20, 3, 10),
     ActKind.MOMENTS_READ: _budget(60, 200, 5, 8),
     ActKind.MOMENTS_LIKE: _budget(60, 300, 3, 10, days=3),
     ActKind.MOMENTS_COMMENT: _budget(40, 200, 3, 10, days=3),

@@ -73,7 +73,7 @@ class Question:
     """What a workflow is asked. `turn_id` names the call, so that a lost answer can be looked up."""
 
     turn_id: str
-    conversation: str  # opaque: the chat on the other side, with what it remembers; a new one knows nothing
+    conversation: str | None  # opaque: the chat on the other side that remembers; None: `messages` tell all there is
     user: str  # the end user, as the service should know them
     messages: tuple[Said, ...]  # oldest first; the last is what is asked
     variables: dict[str, Any] = field(factory=dict)
@@ -124,3 +124,4 @@ class Answer:
     variables: dict[str, Any] = field(factory=dict)
     pause: Pause | None = None  # what it asks before it goes on; `text` has the question too
     record: str = ""  # what the service calls this answer in its chat
+    chat: str = ""  # in which the service says it answered; "" where it does not

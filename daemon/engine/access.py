@@ -189,9 +189,15 @@ class Access:
         return news
 
 
-async def ensure_first_key(access: Access) -> Secret | None:
-    """A new installation's first admin key, to be shown once; None where there ever was one."""
+async def ensure_first_key(access: Access, *, greet: bool) -> Secret | None:
+    """A new installation's first admin key, to be shown once to whom it greets; None where there ever was one.
+
+    Where nobody watches none is made: a log is no place for a key, and the owner is known on the Unix socket.
+    """
     if await access.db.read(keys.count, role=Role.ADMIN):
+        return None
+    if not greet:
+        log.info("keys.none_yet", hint="make one on this machine: qiaod keys create NAME --role admin")
         return None
     _, text = await access.create(name="first", role=Role.ADMIN, expires_at=None, by=SYSTEM)
     return text

@@ -26,7 +26,7 @@ class AccountDraft:
     """What an operator says of an account."""
 
     app_id: AppId | None  # None: the device it has, or one that GeWe will give it at its first login
-    wxid: Wxid | None
+    wxid: Wxid | None  # None: as it was learnt
     name: str
     product: Product
     base_url: str
@@ -87,10 +87,11 @@ def change(tx: Tx, vault: Vault, account: Account, draft: AccountDraft, *, versi
     row = accounts.standing(tx, account.id)
     if row is None:
         raise NotFound("account.not_found", id=account.id)
+    app_id = draft.app_id or AppId(row["app_id"])
     changed = evolve(
         account,
-        app_id=draft.app_id or account.app_id,
-        wxid=draft.wxid,
+        app_id=app_id,
+        wxid=draft.wxid or (row["wxid"] if app_id == row["app_id"] else None),  # learnt, of this device
         name=draft.name,
         product=draft.product,
         base_url=draft.base_url,

@@ -14,7 +14,7 @@ from daemon.engine import account_units as units
 from daemon.engine.account_moves import SEND_LANE
 from daemon.engine.account_states import TRAFFIC, Event, Standing, moved
 from daemon.engine.account_units import AccountDraft, digest
-from daemon.errors import NotFound
+from daemon.errors import Conflict, NotFound
 from daemon.store import accounts
 from daemon.store.accounts import CallbackKey
 from daemon.store.database import Database
@@ -156,6 +156,14 @@ class Accounts:
         if account.wxid is None:
             await self.db.write(accounts.identify, account.id, wxid)
             await self.load()
+
+
+def check_sending(account: Account) -> None:
+    """Raises Conflict, with what to do about it, where nothing can be sent or done by the account now."""
+    if not account.has_device:
+        raise Conflict("account.no_device")
+    if not account.may_send:
+        raise Conflict("account.not_sending", state=account.state)
 
 
 def _same_gateway(account: Account, draft: AccountDraft) -> bool:

@@ -12,7 +12,7 @@ from attrs import define, frozen
 from daemon.codec import encode_text, parse
 from daemon.domain.access import Actor
 from daemon.domain.cost import Scopes, key_of
-from daemon.domain.workflow import Answer, Question, Role, Said, Usage, Workflow
+from daemon.domain.workflow import Answer, Memory, Question, Role, Said, Usage, Workflow
 from daemon.engine.asking import Answered, Asking, Inquiry
 from daemon.errors import Invalid, RemoteNonsense
 from daemon.secret import Redactor
@@ -188,7 +188,7 @@ class Analysis:
         def told(workflow: Workflow) -> Question:
             return Question(
                 turn_id=name,
-                conversation=name,
+                conversation=name if workflow.memory is Memory.SERVICE else None,
                 user=by.id,
                 messages=(Said(role=Role.USER, text=wanted),),
                 variables={**workflow.variables, "task": task},

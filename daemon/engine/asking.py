@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from random import Random
 
 import structlog
-from attrs import define, evolve, frozen
+from attrs import define, evolve, field, frozen
 
 from daemon.domain.cost import Scopes
-from daemon.domain.workflow import Answer, Memory, Provider, Question, Workflow
+from daemon.domain.workflow import Answer, Provider, Question, Workflow
 from daemon.engine.costs import USUAL, Refusal, Terms, release
 from daemon.engine.metering import reserve, settle
 from daemon.engine.ports import Assistant
@@ -46,6 +46,25 @@ LIMITED_PAUSE = timedelta(seconds=10)  # where a service says "too often" and no
 NOBODY = Scopes()
 
 
+@define(kw_only=True)
+class Follower:
+    """Hears an answer as it is made."""
+
+    heard: Callable[[str], None]  # the next piece of its text
+    restarted: Callable[[], None]  # what was heard so far counts no more: the next piece is another run's first
+    _begun: bool = field(default=False, init=False)
+
+    def on_text(self, text: str) -> None:
+        self._begun = True
+        self.heard(text)
+
+    def restart(self) -> None:
+        """A run begins; of the first there is nothing to take back."""
+        if self._begun:
+            self._begun = False
+            self.restarted()
+
+
 @frozen(kw_only=True)
 class Inquiry:
     """What is asked, and for whom. `question` is what one workflow is told; the workflows of a chain differ in it."""
@@ -62,7 +81,7 @@ class Inquiry:
     begin: Callable[[Tx, Workflow, Question], None] | None = None  # in the unit of work that marks the attempt
     lost: str | None = None  # the workflow that was asked before: it may have the answer already
     scopes: Scopes = NOBODY  # whom it is charged to; the workflow comes from the chain
-    looked_up: bool = False  # it may have, also where the daemon remembers: the chat is the same each time
+    follower: Follower | None = None
 
 
 @frozen(kw_only=True)
@@ -224,12 +243,14 @@ class Asking:
     async def _called(self, inquiry: Inquiry, workflow: Workflow, question: Question) -> Answer:
         """The answer of an earlier call whose connection was lost, if there is one; else of a new call."""
         assistant = self.assistants[workflow.provider]
-        same_chat = workflow.memory is Memory.SERVICE or question.resumes is not None or inquiry.looked_up
-        if inquiry.lost == workflow.id and same_chat:
+        if inquiry.lost == workflow.id and question.conversation is not None:  # without a chat it cannot be looked up
             answer = await assistant.recover(workflow, question)
             if answer is not None:
                 return answer
-        return await assistant.run(workflow, question)
+        if inquiry.follower is None:
+            return await assistant.run(workflow, question)
+        inquiry.follower.restart()
+        return await assistant.run(workflow, question, on_text=inquiry.follower.on_text)
 
     def _breaker(self, workflow: Workflow) -> Breaker:
         return self.breakers.of(workflow.provider, f"{workflow.id}/{workflow.version}")  # a new key is a new chance

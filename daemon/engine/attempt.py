@@ -47,6 +47,7 @@ class Lane:
     retry: Retry
     timeout: timedelta  # of one attempt: then the handler is cancelled, and the job released once its task has ended
     dismiss: Callable[[Tx, Job], None] | None = None  # the rest of a cancelled job's end, in the same transaction
+    bury: Callable[[Tx, Job], None] | None = None  # the same of one that died; its `last_error` says of what
 
 
 @define(eq=False)

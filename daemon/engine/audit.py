@@ -1,15 +1,17 @@
 """The audit log as people and the daemon itself use it: read, verified, its head told to the log each hour."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
 from attrs import define, frozen
 
+from daemon.clock import from_ms, rfc3339
 from daemon.domain.access import SYSTEM, Actor
 from daemon.domain.audit import AuditEntry
 from daemon.errors import StoreUnavailable
-from daemon.store import audit
+from daemon.store import audit, meta
 from daemon.store.audit import Break, Walked
 from daemon.store.database import Database
 from daemon.store.tx import Tx
@@ -17,6 +19,8 @@ from daemon.store.tx import Tx
 log = structlog.get_logger()
 
 TELL_EVERY = timedelta(hours=1)
+RESTORED = "restored_ms"  # in `meta`: when a backup took the place of the store
+TOLD_RESTORED, TOLD_SCHEMA = "audit.restored_ms", "audit.schema"  # in `meta`: what the log has of it
 PART = 5000  # rows looked through in one read: some 60 ms
 
 
@@ -80,8 +84,15 @@ class Audit:
         except StoreUnavailable as error:
             log.warning("audit.not_written", action=action, target=target, code=error.code)
 
-    async def begin(self, **facts: str) -> None:
-        await self.db.write(audit.record, SYSTEM, "process.started", f"epoch:{self.db.epoch}", detail=dict(facts))
+    async def begin(self, **facts: object) -> None:
+        """This process, and what befell the file since the last one: it was restored, or has another schema."""
+        await self.db.write(_begun, dict(facts))
+
+    async def reloaded(self, taken: Sequence[str], values: Mapping[str, object]) -> None:
+        """Settings are read again: which change, and what those of the log become. Where this fails, none does."""
+        await self.db.write(
+            audit.record, SYSTEM, "settings.reloaded", "settings", detail={"taken": list(taken), **values}
+        )
 
     async def end(self) -> None:
         await self.note("process.stopped", f"epoch:{self.db.epoch}")
@@ -97,6 +108,18 @@ class Audit:
             else:
                 log.info("audit.head", seq=seq, hash=head)
             await asyncio.sleep(TELL_EVERY.total_seconds())
+
+
+def _begun(tx: Tx, facts: dict[str, object]) -> None:
+    restored = meta.get(tx, RESTORED)
+    if restored is not None and restored != meta.get(tx, TOLD_RESTORED):
+        meta.put(tx, TOLD_RESTORED, restored)
+        audit.record(tx, SYSTEM, "store.restored", "store", detail={"at": rfc3339(from_ms(int(restored)))})
+    before, after = meta.get(tx, TOLD_SCHEMA), str(tx.value("PRAGMA user_version"))
+    if before != after:
+        meta.put(tx, TOLD_SCHEMA, after)
+        audit.record(tx, SYSTEM, "store.migrated", "store", detail={"before": before, "after": after})
+    audit.record(tx, SYSTEM, "process.started", f"epoch:{tx.epoch}", detail=facts)
 
 
 def _verified(tx: Tx, by: Actor, verdict: Verdict) -> None:

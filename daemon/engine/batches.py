@@ -16,10 +16,11 @@ from daemon.domain.access import Actor
 from daemon.domain.batch import Batch, BatchState, Item, ItemState, NewItem, Progress
 from daemon.domain.cost import Scopes, key_of
 from daemon.domain.job import Job, NewJob
-from daemon.domain.workflow import Question, Role, Said, Workflow
+from daemon.domain.workflow import Memory, Question, Role, Said, Workflow
 from daemon.engine.asking import Again, Answered, Asking, Inquiry, Later, Lost, Outcome
 from daemon.engine.jobs import Done, Failed, Result, Snooze
 from daemon.engine.pressure import Pressure
+from daemon.engine.questions import alone
 from daemon.errors import Conflict, Forbidden, NotFound, QiaodError
 from daemon.store import audit, batches, jobs
 from daemon.store.database import Database
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 LANE = "batch"
 SEAT = "batch"  # of the pool: one place in its rounds for all batches
 MOST_ITEMS = 1000  # of one batch
+CRASH_SUSPECT = "batch.crash_suspect"  # of an item over which the daemon died again and again
 
 
 @frozen(kw_only=True)
@@ -111,18 +113,22 @@ def dismiss(tx: Tx, job: Job) -> None:
     _cancel(tx, args=decode(job.args, Args))
 
 
+def bury(tx: Tx, job: Job) -> None:
+    """Its job died, by a mistake of ours, by its time, or with the daemon: nothing will answer it."""
+    args, (code, _, detail) = decode(job.args, Args), (job.last_error or "").partition(":")
+    error = CRASH_SUSPECT if code == "crash suspect" else code
+    batches.end(tx, args.batch_id, args.position, ItemState.FAILED, error=error, detail=detail.strip())
+
+
 def _inquiry(batch: Batch, item: Item, job: Job) -> Inquiry:
     name = f"{batch.id}.{item.position}"
 
     def told(workflow: Workflow) -> Question:
-        said = [Said(role=Role.USER, text=item.message)]
-        if workflow.system_prompt:
-            said.insert(0, Said(role=Role.SYSTEM, text=workflow.system_prompt))
         return Question(
             turn_id=name,
-            conversation=name,
+            conversation=name if workflow.memory is Memory.SERVICE else None,
             user=batch.actor,
-            messages=tuple(said),
+            messages=alone(workflow, Said(role=Role.USER, text=item.message)),
             variables={**workflow.variables, **item.variables},
             request_id=batch.request_id,
         )
@@ -138,7 +144,6 @@ def _inquiry(batch: Batch, item: Item, job: Job) -> Inquiry:
         begin=partial(_ask, item=item, job=job),
         scopes=Scopes(key_id=key_of(batch.actor)),
         lost=item.workflow_id if item.attempts else None,
-        looked_up=True,
     )
 
 

@@ -3,39 +3,36 @@
 Whatever dies in between, a recipient is either still waiting or in the outbox, where a message goes at most once.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from random import Random
 
 from attrs import define, frozen
 
-from daemon.codec import decode, encode
+from daemon.codec import decode
 from daemon.domain import template
 from daemon.domain.access import SYSTEM
 from daemon.domain.account import Account, AccountState
 from daemon.domain.alert import AlertType, NewAlert, Severity
 from daemon.domain.campaign import OVER, Campaign, CampaignState, Recipient, RecipientState
-from daemon.domain.job import Job, NewJob, OnConflict
+from daemon.domain.job import Job
 from daemon.domain.send import NewSend, SendOrigin
 from daemon.engine.accounts import Accounts
+from daemon.engine.campaign_jobs import Args
 from daemon.engine.campaign_plan import HOUR, next_at
 from daemon.engine.jobs import Done, Result, Snooze
 from daemon.engine.sends import enqueue_all
 from daemon.errors import NotFound
-from daemon.store import alerts, audit, campaigns, conversations, do_not_contact, jobs, recipients, sends
+from daemon.store import alerts, audit, campaigns, conversations, do_not_contact, recipients, sends
 from daemon.store.database import Database
 from daemon.store.tx import Tx
 
-LANE = "campaign"
 LOOK_AGAIN = timedelta(seconds=5)  # at what is in the outbox: of this campaign, or of anybody, whose sends go first
+LOOK_AT_HELD = timedelta(seconds=30)  # at those whom a person answers now, where nobody else is left
 MOST_FAILURES = 10  # in a row: then a person should look
 MOST_SKIPPED = 200  # in one unit of work
 AWAY = frozenset({AccountState.OFFLINE, AccountState.QR_PENDING, AccountState.SUSPENDED, AccountState.LOGGED_OUT})
 RESTRICTED = "gewe.restricted"
-
-
-@frozen(kw_only=True)
-class Args:
-    campaign_id: str
+OVERTAKEN = "send.overtaken"  # a person took the conversation over before the message went
 
 
 @frozen(kw_only=True)
@@ -44,17 +41,6 @@ class Mailing:
 
     most_bytes: int  # of one WeChat message
     lives: timedelta  # one that waits longer in the outbox expires
-
-
-def job(campaign_id: str, *, due_at: datetime | None = None) -> NewJob:
-    return NewJob(
-        lane=LANE,
-        key=campaign_id,
-        args=encode(Args(campaign_id=campaign_id)),
-        due_at=due_at,
-        unique_key=campaign_id,
-        on_conflict=OnConflict.REPLACE,
-    )
 
 
 @define
@@ -101,6 +87,7 @@ def step(tx: Tx, campaign_id: str, account: Account | None, *, drawn: float, mai
     if campaign.state is CampaignState.SCHEDULED:
         campaigns.move(tx, campaign.id, CampaignState.RUNNING)
     if campaign.expires_at is not None and tx.now >= campaign.expires_at:
+        recipients.skip_held(tx, campaign.id, reason="campaign.held")
         recipients.end_waiting(tx, campaign.id, RecipientState.SKIPPED, reason="campaign.expired")
     if open_still:
         return LOOK_AGAIN
@@ -115,6 +102,9 @@ def _look_at_queued(tx: Tx, campaign: Campaign) -> tuple[int, int, str | None]:
         state, error = recipients.became(tx, recipient.batch)
         if state is RecipientState.QUEUED:
             open_still += 1
+            continue
+        if error == OVERTAKEN and campaign.state not in OVER and not recipients.has_begun(tx, recipient.batch):
+            recipients.wait_again(tx, campaign.id, recipient.place)
             continue
         recipients.end(tx, campaign.id, recipient.place, state, reason=error)
         if state is RecipientState.SENT:
@@ -154,8 +144,7 @@ def alarm(campaign_id: str) -> str:
 def _go_on(tx: Tx, campaign: Campaign, account: Account, *, drawn: float, mailing: Mailing) -> timedelta | None:
     following = recipients.following(tx, campaign.id, limit=MOST_SKIPPED)
     if not following:
-        campaigns.move(tx, campaign.id, CampaignState.DONE)
-        return None
+        return _wait_for_held(tx, campaign)
     spread = campaign.spread
     hour = recipients.handed_before(tx, campaign.id, since=tx.now - HOUR, back=spread.per_hour)
     due = next_at(tx.now, spread, not_before=campaign.next_at, hour_began=hour)
@@ -170,6 +159,15 @@ def _go_on(tx: Tx, campaign: Campaign, account: Account, *, drawn: float, mailin
             campaigns.postpone(tx, campaign.id, tx.now + gap)
             return min(gap, LOOK_AGAIN)
     return timedelta()  # none of these was to be written to: look at those behind them
+
+
+def _wait_for_held(tx: Tx, campaign: Campaign) -> timedelta | None:
+    """Nobody is left but those whom a person answers now; it is over where there are none."""
+    free_at = recipients.free_at(tx, campaign.id)
+    if free_at is None:
+        campaigns.move(tx, campaign.id, CampaignState.DONE)
+        return None
+    return min(max(free_at - tx.now, timedelta()), LOOK_AT_HELD)
 
 
 def _hand_out(tx: Tx, campaign: Campaign, account: Account, recipient: Recipient, mailing: Mailing) -> bool:
@@ -192,7 +190,3 @@ def _hand_out(tx: Tx, campaign: Campaign, account: Account, recipient: Recipient
     ids = enqueue_all(tx, new, mailing.most_bytes)
     recipients.hand_out(tx, campaign.id, recipient.place, batch=new.batch, send_id=ids[0])
     return True
-
-
-def start(tx: Tx, campaign_id: str, *, due_at: datetime | None = None) -> None:
-    jobs.add(tx, job(campaign_id, due_at=due_at))

@@ -21,7 +21,9 @@ from daemon.domain.campaign import (
 )
 from daemon.domain.message import Wxid
 from daemon.domain.outgoing import Parcel
+from daemon.engine import campaign_jobs
 from daemon.engine import campaign_steps as steps
+from daemon.engine.accounts import check_sending
 from daemon.engine.campaign_plan import ends_about, next_at
 from daemon.errors import Conflict, Invalid, NotFound, Problem
 from daemon.store import alerts, audit, campaigns, do_not_contact, recipients, sends
@@ -79,8 +81,7 @@ class Campaigns:
         self, account: Account, new: NewCampaign, given: Sequence[NewRecipient], *, by: Actor, language: str
     ) -> tuple[Campaign, Plan]:
         """Begun, and durable. Raises Invalid where a message cannot be filled in, naming recipient and variable."""
-        if not account.may_send:
-            raise Conflict("account.not_sending", state=account.state)
+        check_sending(account)
         plan = await self.plan(new, given, language=language)
         if problems := [_problem(left, language) for left in plan.left_out if left.reason in UNFILLED][:MOST_PROBLEMS]:
             raise Invalid(problems=problems)
@@ -175,7 +176,7 @@ def _add(tx: Tx, new: NewCampaign, plan: Plan, *, by: Actor) -> Campaign:
     campaign_id = campaigns.add(tx, new, state=CampaignState.SCHEDULED if later else CampaignState.RUNNING, by=by.id)
     alone = [(left.peer, left.reason) for left in plan.left_out if left.reason == LEFT_ALONE]
     recipients.add(tx, campaign_id, plan.written, alone)
-    steps.start(tx, campaign_id, due_at=new.starts_at if later else None)
+    campaign_jobs.start(tx, campaign_id, due_at=new.starts_at if later else None)
     detail = {"account": new.account_id, "recipients": len(plan.written), "kind": new.parcel.kind}
     audit.record(tx, by, "campaign.created", f"campaign:{campaign_id}", detail=detail)
     return _known(tx, campaign_id)
@@ -231,7 +232,7 @@ def _resume(tx: Tx, campaign_id: str, *, by: Actor) -> Progress:
     campaigns.move(tx, campaign_id, CampaignState.SCHEDULED if later else CampaignState.RUNNING)
     campaigns.count_failures(tx, campaign_id, 0)
     alerts.resolve(tx, steps.alarm(campaign_id), by=by.id)
-    steps.start(tx, campaign_id)
+    campaign_jobs.start(tx, campaign_id)
     return _recorded(tx, campaign, "campaign.resumed", by)
 
 
@@ -245,7 +246,7 @@ def _stop(tx: Tx, campaign_id: str, *, by: Actor) -> Progress:
     recipients.end_waiting(tx, campaign_id, RecipientState.CANCELLED, reason="campaign.stopped")
     campaigns.move(tx, campaign_id, CampaignState.STOPPED, reason="campaign.stopped")
     alerts.resolve(tx, steps.alarm(campaign_id), by=by.id)
-    steps.start(tx, campaign_id)  # to see what became of what is in the outbox
+    campaign_jobs.start(tx, campaign_id)  # to see what became of what is in the outbox
     return _recorded(tx, campaign, "campaign.stopped", by)
 
 

@@ -16,9 +16,10 @@ from daemon.domain.cost import Scopes, key_of
 from daemon.domain.pause import Field, OpenPause
 from daemon.domain.workflow import Answer, Attachment, Memory, Question, Role, Said, Workflow
 from daemon.engine import pauses as replies
-from daemon.engine.asking import Answered, Asking, Inquiry
+from daemon.engine.asking import Answered, Asking, Follower, Inquiry
 from daemon.engine.pauses import AskNext, Resume
 from daemon.engine.pressure import Pressure
+from daemon.engine.questions import alone
 from daemon.store import pauses
 from daemon.store.database import Database
 from daemon.store.tx import Tx
@@ -64,15 +65,16 @@ class Chatting:
     asking: Asking
     pressure: Pressure
 
-    async def say(self, talk: Talk, *, by: Actor) -> Told:
+    async def say(self, talk: Talk, *, by: Actor, follower: Follower | None = None) -> Told:
+        """What comes back; `follower` hears what a workflow says while it says it."""
         self.pressure.admit_work()
         began = self.db.clock.monotonic()
         place = await self.db.write(_place, talk, by)
         if place.pause is None:
-            return await self._asked(talk, place, talk.message, by, began)
+            return await self._asked(talk, place, self._inquiry(talk, place, talk.message, by, follower), began)
         step = replies.reply(place.pause, talk.message)
         if isinstance(step, Resume):
-            return await self._asked(talk, place, step.content, by, began)
+            return await self._asked(talk, place, self._inquiry(talk, place, step.content, by, follower), began)
         pause = step.pause if isinstance(step, AskNext) else None
         await self.db.write(_keep, place.key, pause)
         return Told(
@@ -83,9 +85,9 @@ class Chatting:
             seconds=self.db.clock.monotonic() - began,
         )
 
-    async def _asked(self, talk: Talk, place: _Place, content: str, by: Actor, began: float) -> Told:
-        answered = await self.asking.answer(self._inquiry(talk, place, content, by))
-        await self.db.write(_finish, talk, place, answered, by)
+    async def _asked(self, talk: Talk, place: _Place, inquiry: Inquiry, began: float) -> Told:
+        answered = await self.asking.answer(inquiry)
+        await self.db.write(_finish, talk, place, answered)
         asks = answered.answer.pause
         return Told(
             answer=answered.answer,
@@ -95,7 +97,7 @@ class Chatting:
             seconds=self.db.clock.monotonic() - began,
         )
 
-    def _inquiry(self, talk: Talk, place: _Place, content: str, by: Actor) -> Inquiry:
+    def _inquiry(self, talk: Talk, place: _Place, content: str, by: Actor, follower: Follower | None) -> Inquiry:
         return Inquiry(
             name=place.name,
             workflow_id=place.pause.workflow_id if place.pause else talk.workflow_id,
@@ -105,19 +107,19 @@ class Chatting:
             started=self.db.clock.now(),
             question=partial(_question, talk=talk, place=place, content=content, by=by),
             scopes=Scopes(key_id=key_of(by.id)),
+            follower=follower,
         )
 
 
 def _question(workflow: Workflow, *, talk: Talk, place: _Place, content: str, by: Actor) -> Question:
-    said = [Said(role=Role.USER, text=content, attachments=() if place.pause else talk.attachments)]
-    alone = talk.conversation_id is None and workflow.memory is Memory.DAEMON
-    if alone and workflow.system_prompt:
-        said.insert(0, Said(role=Role.SYSTEM, text=workflow.system_prompt))
+    """In a conversation of the caller's naming the service remembers, whoever does so for WeChat: we keep none here."""
+    said = Said(role=Role.USER, text=content, attachments=() if place.pause else talk.attachments)
+    remembered = talk.conversation_id is not None or workflow.memory is Memory.SERVICE
     return Question(
         turn_id=place.name,
-        conversation=place.chat,
+        conversation=place.chat if remembered else None,
         user=by.id,
-        messages=tuple(said),
+        messages=(said,) if remembered else alone(workflow, said),
         variables={**workflow.variables, **talk.variables},
         request_id=by.request_id,
         resumes=place.pause.record if place.pause else None,
@@ -144,11 +146,11 @@ def _keep(tx: Tx, key: str, pause: OpenPause | None) -> None:
         pauses.save(tx, pause)
 
 
-def _finish(tx: Tx, talk: Talk, place: _Place, answered: Answered, by: Actor) -> None:
+def _finish(tx: Tx, talk: Talk, place: _Place, answered: Answered) -> None:
     """What it asks is waited for where the caller has named a conversation to answer in."""
     pauses.remove(tx, place.key)
     answer, question = answered.answer, answered.question
-    if answer.pause is None or talk.conversation_id is None:
+    if answer.pause is None or question.conversation is None or talk.conversation_id is None:
         return
     opened = replies.begun(
         answer.pause,
@@ -156,7 +158,7 @@ def _finish(tx: Tx, talk: Talk, place: _Place, answered: Answered, by: Actor) ->
         workflow_id=answered.workflow.id,
         chat=question.conversation,
         record=question.resumes or answer.record,
-        speaker=by.id,
+        speaker=question.user,
         now=tx.now,
     )
     pauses.save(tx, opened)

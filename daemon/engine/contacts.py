@@ -15,10 +15,10 @@ from daemon.domain.job import Job, NewJob
 from daemon.domain.message import ROOM_SUFFIX, AccountId, Wxid
 from daemon.domain.people import Contact, ContactIds, Relation, Stranger
 from daemon.engine.accounts import Accounts
-from daemon.engine.acts import Acts
+from daemon.engine.acts import Acts, until_renewed
 from daemon.engine.jobs import Done, Result, Snooze
 from daemon.engine.ports import Contacts as ContactsPort
-from daemon.errors import NotFound, NotSupported, RemoteError, RemoteUnavailable
+from daemon.errors import NotFound, NotSupported, QuotaExceeded, RemoteError, RemoteUnavailable
 from daemon.store import audit, contacts, conversations, jobs
 from daemon.store.contacts import Book, ContactKind, Known
 from daemon.store.database import Database
@@ -147,7 +147,10 @@ class Refresh:
             return Done()
         book = await self.db.read(contacts.book, account.id)
         asked = book.listed_at is not None and book.listed_at >= job.created_at
-        return await (self._describe(account) if asked else self._list(account, args))
+        try:
+            return await (self._describe(account) if asked else self._list(account, args))
+        except QuotaExceeded as error:
+            return Snooze(until_renewed(error, self.db.clock.now()), reason=error.code)
 
     async def _list(self, account: Account, args: Args) -> Result:
         try:
@@ -244,4 +247,5 @@ def _page(
 def _mute(tx: Tx, account_id: AccountId, wxid: Wxid, *, muted: bool, by: Actor) -> None:
     conversation = conversations.touch(tx, account_id, wxid)
     conversations.mute(tx, conversation.id, muted=muted)
-    audit.record(tx, by, "conversation.mute", f"conversation:{conversation.id}", detail={"muted": muted})
+    action = "conversation.muted" if muted else "conversation.unmuted"
+    audit.record(tx, by, action, f"conversation:{conversation.id}", detail={"account": account_id})

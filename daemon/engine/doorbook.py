@@ -13,15 +13,17 @@ from attrs import define, field
 
 from daemon.clock import rfc3339
 from daemon.domain.access import SYSTEM, Actor
+from daemon.domain.alert import AlertType, NewAlert, Severity
 from daemon.engine.sessions import IDLE, LONGEST
 from daemon.errors import StoreUnavailable
-from daemon.store import audit, keys, lockouts, sessions
+from daemon.store import alerts, audit, keys, lockouts, sessions
 from daemon.store.database import Database
 from daemon.store.lockouts import Ban
 from daemon.store.tx import Tx
 
 log = structlog.get_logger()
 
+ROOT_CAME = "root.admitted"
 MINUTE = 60.0  # seconds
 MOST_KINDS = 100  # told apart in a minute; what comes beyond is one count
 MOST_BANS = 100_000  # kept
@@ -37,6 +39,7 @@ class Tally:
     action: str
     target: str
     detail: dict[str, Any]
+    outcome: str = audit.REFUSED
     more: int = 0  # since it was told last
 
 
@@ -57,6 +60,12 @@ class DoorBook:
             self._news.append(news)
             self._stirred.set()
 
+    def rooted(self, by: Actor) -> None:
+        """Root has come in past the users that the settings name: it may, and everybody is to know."""
+        if (news := self._counted(by, ROOT_CAME, "socket", {}, outcome=audit.DONE)) is not None:
+            self._news.append(news)
+            self._stirred.set()
+
     def banned(self, ban: Ban, by: Actor) -> None:
         """Somebody is refused for a while."""
         detail = {"until": rfc3339(ban.until), "bans": ban.bans}
@@ -66,7 +75,9 @@ class DoorBook:
             del self._bans[next(iter(self._bans))]
         self._stirred.set()
 
-    def _counted(self, by: Actor, action: str, target: str, detail: dict[str, Any]) -> Tally | None:
+    def _counted(
+        self, by: Actor, action: str, target: str, detail: dict[str, Any], *, outcome: str = audit.REFUSED
+    ) -> Tally | None:
         """What is to be told at once; None where it is only one more."""
         kind = (by.id, action, target)
         if kind in self._tallies:
@@ -75,7 +86,7 @@ class DoorBook:
         if len(self._tallies) >= MOST_KINDS:
             self._beyond += 1
             return None
-        self._tallies[kind] = Tally(by, action, target, detail)
+        self._tallies[kind] = Tally(by, action, target, detail, outcome)
         return self._tallies[kind]
 
     async def run(self) -> None:
@@ -135,13 +146,26 @@ def _write(tx: Tx, news: list[Tally], bans: list[tuple[Ban, Tally | None]]) -> N
         if told is not None:
             audit.record(tx, told.by, told.action, told.target, outcome=audit.REFUSED, detail=told.detail)
     for tally in news:
-        audit.record(tx, tally.by, tally.action, tally.target, outcome=audit.REFUSED, detail=tally.detail)
+        audit.record(tx, tally.by, tally.action, tally.target, outcome=tally.outcome, detail=tally.detail)
+        if tally.action == ROOT_CAME:
+            alerts.raise_(tx, _root_alert(tally.by))
+
+
+def _root_alert(by: Actor) -> NewAlert:
+    return NewAlert(
+        fingerprint=ROOT_CAME,
+        service="qiaod",
+        type=AlertType.ANOMALY,
+        severity=Severity.MEDIUM,
+        code="auth.root_came",
+        facts={"source": by.source},
+    )
 
 
 def _count(tx: Tx, counted: list[tuple[Tally, int]], beyond: int) -> None:
     for tally, more in counted:
         detail = tally.detail | {"more": more}
-        audit.record(tx, tally.by, tally.action, tally.target, outcome=audit.REFUSED, detail=detail)
+        audit.record(tx, tally.by, tally.action, tally.target, outcome=tally.outcome, detail=detail)
     if beyond:
         audit.record(tx, SYSTEM, "call.refused", "many", outcome=audit.REFUSED, detail={"more": beyond})
 

@@ -17,6 +17,7 @@ from daemon.store.tx import Tx
 class End:
     settled: Job
     outcome: Outcome
+    rest: Work | None  # what its lane has to say of such an end
     written: asyncio.Future[None]
 
     def tell(self, error: Exception | None) -> None:
@@ -36,9 +37,9 @@ class Ends:
     _waiting: list[End] = field(factory=list, init=False)
     _tasks: set[asyncio.Task[None]] = field(factory=set, init=False)
 
-    async def write(self, settled: Job, outcome: Outcome) -> None:
+    async def write(self, settled: Job, outcome: Outcome, rest: Work | None = None) -> None:
         """Until it is durable. Raises StoreUnavailable, Stale, and whatever the outcome's own work does."""
-        end = End(settled, outcome, asyncio.get_running_loop().create_future())
+        end = End(settled, outcome, rest, asyncio.get_running_loop().create_future())
         self._waiting.append(end)
         if len(self._waiting) == 1:
             task = asyncio.create_task(self._write_waiting(), name="jobs end")
@@ -72,6 +73,8 @@ def write_each(tx: Tx, ends: Sequence[End]) -> None:
         outcome = end.outcome
         if isinstance(outcome, Done | Snooze | Failed) and outcome.work is not None:
             _work(outcome.work, tx)
+        if end.rest is not None:
+            _work(end.rest, tx)
         for follow_up in outcome.follow_ups if isinstance(outcome, Done) else ():
             jobs.add(tx, follow_up)
 

@@ -1,7 +1,7 @@
 """Who wants to be an account's friend: accepted by its rule or by a person, each at most once, and then greeted."""
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -13,16 +13,26 @@ from daemon.domain.account import AcceptFriends, Account, FriendPolicy
 from daemon.domain.act import ActKind, ActState
 from daemon.domain.content import FriendRequest
 from daemon.domain.job import Job, NewJob
-from daemon.domain.message import Wxid
+from daemon.domain.message import AccountId, Wxid
 from daemon.domain.outgoing import Text
 from daemon.domain.send import NewSend, SendOrigin
 from daemon.engine.accounts import Accounts
-from daemon.engine.acts import Acts
+from daemon.engine.acts import Acts, until_renewed
 from daemon.engine.jobs import Done, Result, Snooze
 from daemon.engine.outbox import enqueue
 from daemon.engine.ports import Contacts
-from daemon.errors import Conflict, NotFound, OutcomeUnknown, RateLimited, RemoteError, RemoteNonsense, RemoteRefused
-from daemon.store import audit, contacts, conversations, friend_requests, jobs
+from daemon.errors import (
+    AccountOffline,
+    Conflict,
+    NotFound,
+    OutcomeUnknown,
+    QuotaExceeded,
+    RemoteError,
+    RemoteNonsense,
+    RemoteRefused,
+    RemoteUnauthorized,
+)
+from daemon.store import audit, contacts, conversations, do_not_contact, due, friend_requests, jobs
 from daemon.store.contacts import ContactKind
 from daemon.store.database import Database
 from daemon.store.friend_requests import Asked, RequestState
@@ -32,6 +42,9 @@ log = structlog.get_logger()
 
 FRIEND_LANE = "friend"
 ACCEPTABLE = frozenset({RequestState.WAITING, RequestState.FAILED})
+GREETING_WAITS = timedelta(seconds=60)  # for WeChat to say that the new friend is there: before, a message fails
+CLOSED_PAUSE = timedelta(minutes=5)  # while the token is refused
+OFFLINE_PAUSE = timedelta(seconds=60)
 GREETING_LIVES = timedelta(hours=12)  # a later greeting would be an odd one
 LONGEST_REMARK = 100  # characters
 AFTERWARDS = {  # what becomes of a request when accepting it ended so
@@ -45,6 +58,7 @@ AFTERWARDS = {  # what becomes of a request when accepting it ended so
 @frozen(kw_only=True)
 class Args:
     friend_request_id: str
+    greets: bool = False  # it is a friend by now: only the greeting is left to do
 
 
 def wanted(policy: FriendPolicy, request: FriendRequest) -> bool:
@@ -78,19 +92,35 @@ class Friends:
     port: Contacts
 
     async def __call__(self, job: Job) -> Result:
-        request = await self.db.read(friend_requests.get, decode(job.args, Args).friend_request_id)
+        args = decode(job.args, Args)
+        request = await self.db.read(friend_requests.get, args.friend_request_id)
         if request is None:
             return Done()
         try:
             account = self.accounts.get(request.account_id)
         except NotFound:
             return Done()
+        if args.greets:
+            return Done(partial(_greet, account=account, request=request))
+        try:
+            return await self._serve(account, request)
+        except QuotaExceeded as error:
+            return Snooze(until_renewed(error, self.db.clock.now()), reason=error.code)
+        except RemoteUnauthorized as error:
+            return Snooze(CLOSED_PAUSE, reason=error.code)
+        except AccountOffline as error:
+            return Snooze(OFFLINE_PAUSE, reason=error.code)
+
+    async def _serve(self, account: Account, request: Asked) -> Result:
+        """What the rule wants of it and was not done yet."""
         if request.state is RequestState.WAITING:
             wait = await self.acts.wait(account, ActKind.FRIEND_ACCEPT, per_day=account.policy.friends.per_day)
             if wait:
                 return Snooze(wait, reason="act.budget_spent")
             try:
                 await self._accept(account, request, by=SYSTEM)
+            except RemoteUnauthorized:
+                raise
             except (RemoteRefused, OutcomeUnknown, RemoteNonsense) as error:
                 log.warning("friend.not_accepted", friend_request=request.id, code=error.code)
                 return Done()
@@ -159,7 +189,7 @@ class Friends:
         call = partial(self.port.remark, account, Wxid(request.wxid), request.remark)
         try:
             await self.acts.do(account, ActKind.FRIEND_REMARK, request.wxid, by=SYSTEM, call=call)
-        except RateLimited:
+        except (RemoteUnauthorized, AccountOffline):
             raise
         except (RemoteError, Conflict) as error:
             log.warning("friend.not_remarked", friend_request=request.id, code=error.code)
@@ -185,12 +215,13 @@ def _end(account: Account, request: Asked, by: Actor, tx: Tx, state: ActState, _
     friend_requests.move(tx, request.id, after, of={RequestState.ACCEPTING}, by=by.id, error=error)
     if state is not ActState.DONE:
         return
-    contacts.add(tx, account.id, request.wxid, ContactKind.FRIEND)
+    known = contacts.was_named(tx, account.id, Wxid(request.wxid), since=request.received_at)
+    contacts.add(tx, account.id, Wxid(request.wxid), ContactKind.FRIEND)
     policy = account.policy.friends
     if policy.remark:
         friend_requests.set_remark(tx, request.id, remark_of(policy.remark, request, date=f"{tx.now:%Y-%m-%d}"))
     if policy.greeting:
-        _greet(tx, account, request, policy.greeting)
+        _plan_greeting(tx, request, at=tx.now if known else tx.now + GREETING_WAITS)
 
 
 def remark_of(template: str, request: Asked, *, date: str) -> str:
@@ -198,14 +229,34 @@ def remark_of(template: str, request: Asked, *, date: str) -> str:
     return filled[:LONGEST_REMARK]
 
 
-def _greet(tx: Tx, account: Account, request: Asked, greeting: str) -> None:
-    conversation = conversations.touch(tx, account.id, request.wxid)
+def _plan_greeting(tx: Tx, request: Asked, *, at: datetime) -> None:
+    """A line of its own, so that nobody's request waits behind it."""
+    args = encode(Args(friend_request_id=request.id, greets=True))
+    line = _greeting_line(request.id)
+    jobs.add(tx, NewJob(lane=FRIEND_LANE, key=line, args=args, unique_key=line, due_at=at))
+
+
+def _greeting_line(request_id: str) -> str:
+    return f"greeting/{request_id}"
+
+
+def there(tx: Tx, account_id: AccountId, user_ticket: str) -> None:
+    """WeChat says that who asked with this ticket is a friend now: what waited for that is done."""
+    for request_id in friend_requests.accepted_with(tx, account_id, user_ticket):
+        due.hasten(tx, lane=FRIEND_LANE, key=_greeting_line(request_id))
+
+
+def _greet(tx: Tx, *, account: Account, request: Asked) -> None:
+    """In the transaction that ends its job: once. Who asked to be left alone meanwhile is."""
+    greeting, wxid = account.policy.friends.greeting, Wxid(request.wxid)
+    if not greeting or do_not_contact.holds(tx, account.id, wxid):
+        return
     enqueue(
         tx,
         NewSend(
             account_id=account.id,
-            conversation_id=conversation.id,
-            to=request.wxid,
+            conversation_id=conversations.touch(tx, account.id, wxid).id,
+            to=wxid,
             parcel=Text(text=greeting),
             origin=SendOrigin.API,
             batch=tx.new_id(),

@@ -9,6 +9,7 @@ import structlog
 from attrs import define, evolve, field, frozen
 
 from daemon.codec import decode, encode
+from daemon.domain.access import SYSTEM
 from daemon.domain.account import Account, AccountSignal
 from daemon.domain.callback import Callback, ControlPacket, Unrecognised
 from daemon.domain.contact import ContactChange
@@ -25,7 +26,7 @@ from daemon.engine.probes import Probes
 from daemon.engine.turn_steps import schedule
 from daemon.errors import Invalid, StoreUnavailable
 from daemon.limits.keyed import KeyedBuckets
-from daemon.store import callbacks, conversations, messages
+from daemon.store import audit, callbacks, conversations, messages
 from daemon.store.database import Database
 from daemon.store.spool import Spool
 from daemon.store.tx import Tx
@@ -114,6 +115,7 @@ class Intake:
         count = await self.spool.drain(self._again)
         if count:
             log.info("spool.replayed", callbacks=count)
+            await self.db.settle(audit.record, SYSTEM, "spool.replayed", "spool", detail={"callbacks": count})
         return count
 
     async def _again(self, record: bytes) -> None:
@@ -228,6 +230,8 @@ def _contact(tx: Tx, account: Account, change: ContactChange) -> None:
     if change.name:
         conversations.rename(tx, account.id, change.contact, change.remark or change.name)
     contacts.learn(tx, account.id, change)
+    if change.befriended and change.user_ticket is not None:
+        friends.there(tx, account.id, change.user_ticket)
     callbacks.add_event(tx, account.id, kind=f"contact.{change.change}", detail=change.contact)
 
 

@@ -16,7 +16,7 @@ from attrs import define, field
 
 from daemon.clock import Clock, from_ms
 from daemon.domain.access import Actor
-from daemon.domain.job import Job, JobId
+from daemon.domain.job import Job, JobId, JobState
 from daemon.engine.attempt import Attempt, Lane, crash, failure
 from daemon.engine.ends import Ends
 from daemon.engine.lifecycle import (
@@ -85,7 +85,7 @@ class Jobs:
 
     async def run(self) -> None:
         """Until cancelled; then what still runs is cut off. Call `stop` before, to let it finish."""
-        recovered = await self.db.write(jobs.recover)
+        recovered = await self.db.write(self._recover)
         if recovered.ready or recovered.dead:
             log.warning("jobs.recovered", ready=recovered.ready, dead=recovered.dead)
         try:
@@ -95,6 +95,14 @@ class Jobs:
                 await self._start_due()
         finally:
             await self.stop(timedelta())
+
+    def _recover(self, tx: Tx) -> jobs.Recovered:
+        recovered = jobs.recover(tx)
+        for job in recovered.suspects:
+            line = self._lines.get(job.lane)
+            if line is not None and line.lane.bury is not None:
+                line.lane.bury(tx, job)
+        return recovered
 
     def wake(self, lanes: Iterable[str]) -> None:
         """Something of these lanes may have become due: the database says so after each commit that adds jobs."""
@@ -238,10 +246,12 @@ class Jobs:
     async def _write(self, attempt: Attempt, outcome: Outcome) -> None:
         """Until the store takes it: what a handler did in the world must not be forgotten."""
         settled = settle(attempt.job, outcome, now=self._clock.now(), retry=attempt.lane.retry, random=self._random)
+        bury = attempt.lane.bury if settled.state is JobState.DEAD else None
+        rest = None if bury is None else partial(bury, job=settled)
         pause = FIRST_PAUSE
         while True:
             try:
-                await self._ends.write(settled, outcome)
+                await self._ends.write(settled, outcome, rest)
                 break
             except StoreUnavailable as error:
                 if pause == FIRST_PAUSE:

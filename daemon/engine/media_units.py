@@ -14,6 +14,7 @@ from daemon.domain.job import Job, NewJob
 from daemon.domain.media import Arrived, MediaFile, MediaKind, MediaState
 from daemon.domain.message import AccountId, ConversationId, MessageId
 from daemon.domain.shared import File
+from daemon.engine.turn_steps import AWAITED
 from daemon.engine.turn_steps import LANE as TURN_LANE
 from daemon.errors import NotFound
 from daemon.store import audit, due, jobs, media
@@ -99,13 +100,13 @@ def arrive(tx: Tx, medium: MediaFile, arrived: Arrived, *, keep_bytes: int) -> l
     """It is here, and the oldest go until all are within the budget; the names of the files to remove."""
     if not media.arrive(tx, medium.message_id, arrived):
         return [arrived.file]
-    due.hasten(tx, lane=TURN_LANE, key=medium.conversation_id)
+    due.hasten(tx, lane=TURN_LANE, key=medium.conversation_id, reason=AWAITED)
     return media.make_room(tx, keep_bytes, but=medium.message_id)
 
 
 def fail(tx: Tx, *, medium: MediaFile, error: str) -> None:
     media.fail(tx, medium.message_id, error)
-    due.hasten(tx, lane=TURN_LANE, key=medium.conversation_id)
+    due.hasten(tx, lane=TURN_LANE, key=medium.conversation_id, reason=AWAITED)
 
 
 def trouble(tx: Tx, *, medium: MediaFile, error: str) -> None:

@@ -17,8 +17,10 @@ from daemon.domain.message import AccountId
 from daemon.domain.send import FINAL, Accepted, NewSend, Outgoing, Send, SendOrigin, SendState
 from daemon.engine.account_states import Event
 from daemon.engine.accounts import SEND_LANE, Accounts
+from daemon.engine.campaign_jobs import wake
 from daemon.engine.conversations import why_silent
 from daemon.engine.costs import USUAL, Refusal, Terms
+from daemon.engine.gateway import Gateway, tell
 from daemon.engine.jobs import Done, Result, Snooze
 from daemon.engine.ports import Messenger
 from daemon.engine.postage import holds_account, release, reserve, settle, settle_unknown
@@ -36,7 +38,7 @@ from daemon.errors import (
     RemoteUnavailable,
     StoreUnavailable,
 )
-from daemon.limits.breaker import Breaker, Breakers, Why
+from daemon.limits.breaker import Breaker
 from daemon.limits.pace import OVERALL, Pace
 from daemon.limits.retry import Retry
 from daemon.store import conversations, jobs, levels, sends
@@ -69,14 +71,18 @@ def why_over(
         return SendState.CANCELLED, "account.not_found"
     if now >= send.expires_at:
         return SendState.EXPIRED, send.error or "send.too_late"
-    if send.origin is SendOrigin.REPLY and conversation is not None and _overtaken(account, conversation, now):
+    if _overtaken(send, account, conversation, now):
         return SendState.CANCELLED, "send.overtaken"
     return None
 
 
-def _overtaken(account: Account, conversation: Conversation, now: datetime) -> bool:
-    """A person answers here by now, or the assistant was told to be quiet."""
-    return why_silent(account, conversation, now=now) in {Kept.HELD, Kept.MUTED}
+def _overtaken(send: Send, account: Account, conversation: Conversation | None, now: datetime) -> bool:
+    """A person answers here by now; of a reply also: the assistant was told to be quiet."""
+    if conversation is None:
+        return False
+    if send.origin is SendOrigin.REPLY:
+        return why_silent(account, conversation, now=now) in {Kept.HELD, Kept.MUTED}
+    return send.origin is SendOrigin.CAMPAIGN and conversation.held(now)
 
 
 def enqueue(tx: Tx, new: NewSend) -> str:
@@ -103,7 +109,7 @@ class Outbox:
     accounts: Accounts
     messenger: Messenger
     pace: Pace
-    breakers: Breakers
+    gateway: Gateway
     retry: Retry
     random: Random
     terms: Terms = USUAL
@@ -134,15 +140,23 @@ class Outbox:
         return self._wait(send, min(wait, LOOK_AROUND), "send.pace")
 
     async def _try(self, account: Account, send: Send) -> Result:
-        """Its tokens are taken."""
-        breaker = self._breaker(account)
-        if closed := breaker.before():
-            return self._wait(send, closed, "gewe.breaker_open")
-        try:
-            return await self._begin(account, send)
-        except BaseException:
-            breaker.abandoned()
-            raise
+        """Its tokens are taken. It waits for an act of the account that is under way."""
+        async with self.gateway.sending(account.id):
+            if not self._still(send):
+                return self._wait(send, timedelta(), "send.pace")  # the next look says what became of it
+            breaker = self._breaker(account)
+            if closed := breaker.before():
+                return self._wait(send, closed, "gewe.breaker_open")
+            try:
+                return await self._begin(account, send)
+            except BaseException:
+                breaker.abandoned()
+                raise
+
+    def _still(self, send: Send) -> bool:
+        """Whether it may go, after a wait that may have been long."""
+        account = self._account(send.account_id)
+        return account is not None and account.may_send and self.db.clock.now() < send.expires_at
 
     def _account(self, account_id: AccountId) -> Account | None:
         try:
@@ -175,6 +189,7 @@ class Outbox:
         try:
             accepted = await self.messenger.send(account, Outgoing(to=send.to, parcel=send.parcel))
         except RemoteError as error:
+            tell(breaker, error, only_reads=False)
             return await self._failed(account, send, error)
         except NotSupported as error:  # by the product that holds the account
             breaker.abandoned()
@@ -182,31 +197,24 @@ class Outbox:
         breaker.succeeded()
         await self._seen(account, Event.SEND_ACCEPTED)
         log.info("send.accepted", send=send.id, account=account.id, wechat_id=accepted.wechat_id)
-        return Done(partial(_accept, send_id=send.id, accepted=accepted))
+        return Done(partial(_accept, send=send, accepted=accepted))
 
     async def _failed(self, account: Account, send: Send, error: RemoteError) -> Result:
         """Each class of failure has its own end; only where surely nothing was sent is it tried again."""
         log.warning("send.failed", send=send.id, account=account.id, code=error.code)  # its words may hold the text
-        breaker = self._breaker(account)
         match error:
             case RemoteUnauthorized():
-                breaker.hold(Why.CREDENTIAL_REJECTED)
                 return self._wait(send, SUSPENDED_PAUSE, error.code, error.detail)
             case AccountOffline():
-                breaker.succeeded()  # the gateway itself is well
                 await self._seen(account, Event.SEND_OFFLINE)
                 return self._wait(send, OFFLINE_PAUSE, error.code, error.detail)
             case RemoteLimited():
-                breaker.succeeded()
                 return self._wait(send, error.retry_after or LIMITED_PAUSE, error.code, error.detail)
             case RemoteRefused():
-                breaker.succeeded()
                 return Done(partial(_end, send=send, state=SendState.FAILED, error=error.code, detail=error.detail))
             case RemoteUnavailable():
-                breaker.failed()
                 return self._wait(send, self.retry.delay(send.attempts + 1, self.random), error.code, error.detail)
             case OutcomeUnknown() | RemoteNonsense():
-                breaker.failed()
                 return Done(partial(_end, send=send, state=SendState.UNKNOWN, error=error.code, detail=error.detail))
             case _:
                 raise error
@@ -222,7 +230,7 @@ class Outbox:
             await self.accounts.observe(account, event)
 
     def _breaker(self, account: Account) -> Breaker:
-        return self.breakers.of("gewe", f"{account.id}/{account.version}")  # a new token is a new chance
+        return self.gateway.breaker(account)
 
 
 def dismiss(tx: Tx, job: Job) -> None:
@@ -242,8 +250,7 @@ def _look(tx: Tx, send_id: str) -> tuple[Send | None, Conversation | None]:
 
 def _start(tx: Tx, send: Send, account: Account, *, levels_of: Mapping[str, float], terms: Terms) -> bool | Refusal:
     """Durable before the first byte, with the limiters' levels and its charge. A person may have been quicker."""
-    conversation = conversations.get(tx, send.conversation_id)
-    if send.origin is SendOrigin.REPLY and conversation is not None and _overtaken(account, conversation, tx.now):
+    if _overtaken(send, account, conversations.get(tx, send.conversation_id), tx.now):
         return False
     reserved = reserve(tx, send, terms)
     if isinstance(reserved, Refusal):
@@ -256,9 +263,10 @@ def _start(tx: Tx, send: Send, account: Account, *, levels_of: Mapping[str, floa
     return started
 
 
-def _accept(tx: Tx, *, send_id: str, accepted: Accepted) -> None:
-    sends.accept(tx, send_id, accepted)
-    settle(tx, send_id)
+def _accept(tx: Tx, *, send: Send, accepted: Accepted) -> None:
+    sends.accept(tx, send.id, accepted)
+    settle(tx, send.id)
+    wake(tx, send.batch)
 
 
 def _and_then_this(result: Result) -> Snooze:
@@ -275,6 +283,7 @@ def _end(tx: Tx, *, send: Send, state: SendState, error: str, detail: str) -> No
     else:
         release(tx, send.id)
         sends.cancel_rest(tx, send.batch, error=error)
+    wake(tx, send.batch)
 
 
 def _wait(tx: Tx, *, send_id: str, delay: timedelta, error: str, detail: str) -> None:

@@ -6,7 +6,7 @@ the account's product lacks the call, and, for
 a call that changes something, OutcomeUnknown where it may have been done.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -25,8 +25,10 @@ from daemon.domain.workflow import Answer, Question, Workflow
 class Assistant(Protocol):
     """One AI provider."""
 
-    async def run(self, workflow: Workflow, question: Question) -> Answer:
-        """The workflow's answer, within `workflow.timeout`.
+    async def run(
+        self, workflow: Workflow, question: Question, *, on_text: Callable[[str], None] | None = None
+    ) -> Answer:
+        """The workflow's answer, within `workflow.timeout`; `on_text` hears its text as it is made, where it is.
 
         Raises RemoteUnauthorized, RemoteRefused (it will say so again), RemoteLimited, RemoteUnavailable (it did
         nothing, or may be asked again), RemoteNonsense, and OutcomeUnknown where the run may have happened.

@@ -78,15 +78,17 @@ def _line(message: Pending, text: str, several: bool) -> str:
 
 
 def question(asked: Asked, workflow: Workflow, *, request_id: str | None) -> Question:
-    """For a service that remembers by itself only what is new; else everything it should know."""
+    """For a service that remembers by itself only what is new; else everything it should know, and no chat.
+
+    In a chat a service goes by what it remembers itself, and passes over the history it is told.
+    """
+    said, chat = [Said(role=Role.USER, text=asked.turn.question, attachments=asked.attachments)], None
     if asked.pause is not None:
         said, chat = [Said(role=Role.USER, text=asked.content)], asked.pause.chat
-    else:
-        said = [Said(role=Role.USER, text=asked.turn.question, attachments=asked.attachments)]
+    elif workflow.memory is Memory.SERVICE:
         chat = asked.chat
-        if workflow.memory is Memory.DAEMON:
-            said = [*_system(workflow), *_history(asked.earlier), *said]
-            chat = f"{asked.turn.id}.{asked.turn.attempts}"  # a new one: what an attempt left in it would be history
+    else:
+        said = [*_system(workflow), *_history(asked.earlier), *said]
     return Question(
         turn_id=asked.turn.id,
         conversation=chat,
@@ -96,6 +98,11 @@ def question(asked: Asked, workflow: Workflow, *, request_id: str | None) -> Que
         request_id=request_id,
         resumes=asked.pause.record if asked.pause else None,
     )
+
+
+def alone(workflow: Workflow, said: Said) -> tuple[Said, ...]:
+    """What is asked of it once, with nothing said before."""
+    return (*_system(workflow), said) if workflow.memory is Memory.DAEMON else (said,)
 
 
 def _system(workflow: Workflow) -> list[Said]:

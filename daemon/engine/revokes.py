@@ -6,10 +6,13 @@ import structlog
 from attrs import define
 
 from daemon.domain.access import Actor
+from daemon.domain.account import Account
 from daemon.domain.send import Send, SendState
 from daemon.engine.accounts import Accounts
+from daemon.engine.gateway import Gateway, tell
 from daemon.engine.ports import Messenger
 from daemon.errors import Conflict, NotFound, NotSupported, OutcomeUnknown, QiaodError, RemoteError, RemoteNonsense
+from daemon.limits.breaker import Breaker
 from daemon.store import audit, revokes, sends
 from daemon.store.database import Database
 from daemon.store.tx import Tx
@@ -37,6 +40,7 @@ def why_not(send: Send, *, now: datetime) -> QiaodError | None:
 class Revokes:
     db: Database
     accounts: Accounts
+    gateway: Gateway
     messenger: Messenger
 
     async def revoke(self, send_id: str, *, by: Actor) -> Send:
@@ -44,25 +48,43 @@ class Revokes:
 
         OutcomeUnknown: nobody knows, and it is not tried again; the send stays `sent` and says so in `error`.
         """
-        send = await self.db.write(_begin, send_id, by=by)
-        try:
-            await self.messenger.revoke(self.accounts.get(send.account_id), send.to, send.accepted)
-        except (OutcomeUnknown, RemoteNonsense):
-            await self.db.write(revokes.lose, send_id)
-            log.warning("send.revoke_unknown", send=send_id)
-            raise
-        except (RemoteError, Conflict, NotFound, NotSupported):
-            await self.db.write(revokes.refused, send_id)
-            raise
+        account = self.accounts.get((await self.db.read(_known, send_id)).account_id)
+        async with self.gateway.acting(account.id, only_reads=False):
+            breaker = self.gateway.pass_breaker(account)
+            try:
+                send = await self.db.write(_begin, send_id, by=by)
+                await self._revoke(account, send, breaker)
+            except BaseException:
+                breaker.abandoned()
+                raise
         revoked = await self.db.write(_done, send_id, by=by)
         log.info("send.revoked", send=send_id, by=by.id)
         return revoked
 
+    async def _revoke(self, account: Account, send: Send, breaker: Breaker) -> None:
+        try:
+            await self.messenger.revoke(account, send.to, send.accepted)
+        except (OutcomeUnknown, RemoteNonsense) as error:
+            tell(breaker, error, only_reads=False)
+            await self.db.write(revokes.lose, send.id)
+            log.warning("send.revoke_unknown", send=send.id)
+            raise
+        except (RemoteError, NotSupported) as error:
+            tell(breaker, error, only_reads=False)
+            await self.db.write(revokes.refused, send.id)
+            raise
+        tell(breaker, None, only_reads=False)
 
-def _begin(tx: Tx, send_id: str, *, by: Actor) -> Send:
+
+def _known(tx: Tx, send_id: str) -> Send:
     send = sends.get(tx, send_id)
     if send is None:
         raise NotFound("send.not_found", id=send_id)
+    return send
+
+
+def _begin(tx: Tx, send_id: str, *, by: Actor) -> Send:
+    send = _known(tx, send_id)
     if error := why_not(send, now=tx.now):
         raise error
     revokes.begin(tx, send_id)
@@ -72,7 +94,6 @@ def _begin(tx: Tx, send_id: str, *, by: Actor) -> Send:
 
 def _done(tx: Tx, send_id: str, *, by: Actor) -> Send:
     revokes.done(tx, send_id)
-    send = sends.get(tx, send_id)
-    assert send is not None
+    send = _known(tx, send_id)
     audit.record(tx, by, "send.revoked", f"send:{send_id}", detail={"account": send.account_id})
     return send

@@ -13,7 +13,7 @@ from daemon.domain.message import AccountId, Wxid
 from daemon.domain.people import Room, RoomNotice
 from daemon.engine.acts import Acts
 from daemon.engine.ports import Rooms as RoomsPort
-from daemon.errors import QiaodError, RateLimited, RemoteError
+from daemon.errors import QiaodError, RateLimited, RemoteError, Unavailable
 from daemon.store import contacts
 from daemon.store.contacts import ContactKind, KnownRoom
 from daemon.store.database import Database
@@ -48,7 +48,7 @@ class Rooms:
             return Shown(room=known.room, read_at=known.read_at)
         try:
             read = await self._read(account, room, by=by)
-        except (RemoteError, RateLimited) as error:
+        except (RemoteError, RateLimited, Unavailable) as error:
             if known is None and name is None:
                 raise
             held = known.room if known else _unread(room, name or "")
@@ -97,6 +97,14 @@ class Rooms:
         """For owners and admins only; everybody in the room is notified."""
         call = partial(self.port.announce, account, room, text)
         await self._change(account, room, ActKind.ROOM_ANNOUNCE, call, by=by)
+
+    async def leave(self, account: Account, room: Wxid, *, by: Actor) -> None:
+        def keep(tx: Tx, state: ActState, _: None) -> None:
+            if state is ActState.DONE:
+                contacts.forget(tx, account.id, room)
+
+        call = partial(self.port.leave, account, room)
+        await self.acts.do(account, ActKind.ROOM_LEAVE, room, by=by, call=call, ended=keep)
 
     async def _change(
         self, account: Account, room: Wxid, kind: ActKind, call: Callable[[], Awaitable[None]], *, by: Actor

@@ -12,12 +12,14 @@ from daemon.domain.account import Account
 from daemon.domain.message import AccountId, Wxid
 from daemon.domain.outgoing import Parcel, Text
 from daemon.domain.send import NewSend, Send, SendOrigin, SendState
+from daemon.engine import campaign_jobs
+from daemon.engine.accounts import check_sending
 from daemon.engine.drafts import Draft, parcel
 from daemon.engine.outbox import enqueue
 from daemon.engine.pressure import Pressure
 from daemon.engine.split import split
 from daemon.errors import Conflict, NotFound
-from daemon.store import audit, conversations, do_not_contact, recipients, sends
+from daemon.store import audit, conversations, do_not_contact, sends
 from daemon.store.database import Database
 from daemon.store.tx import Tx
 
@@ -54,8 +56,7 @@ class Sends:
         Raises Invalid (in `language`) where it names a message that is not there.
         """
         self.pressure.admit_work()
-        if not account.may_send:
-            raise Conflict("account.not_sending", state=account.state)
+        check_sending(account)
         queued = await self.db.write(
             _add, account, to, draft, by=by, most_bytes=self.most_bytes, lives=self.lives, language=language
         )
@@ -172,7 +173,6 @@ def _repeat(tx: Tx, send_id: str, *, by: Actor, lives: timedelta) -> Send:
         _refuse_left_alone(tx, send.account_id, send.to)
     if send.state is SendState.UNKNOWN:
         sends.end(tx, send_id, SendState.FAILED, error="send.repeated", detail=by.id)
-        recipients.follow(tx, send.batch)
     new = NewSend(
         account_id=send.account_id,
         conversation_id=send.conversation_id,
@@ -180,13 +180,16 @@ def _repeat(tx: Tx, send_id: str, *, by: Actor, lives: timedelta) -> Send:
         parcel=send.parcel,
         origin=SendOrigin.RESEND,
         turn_id=send.turn_id,
-        batch=tx.new_id(),
+        batch=send.batch,  # it takes the place of the part that it repeats
+        part=send.part,
+        parts=send.parts,
         expires_at=tx.now + lives,
         parent_id=send.id,
         request_id=by.request_id,
         by=by.id,
     )
     again = _known(tx, enqueue(tx, new))
+    campaign_jobs.look_at(tx, send.batch)
     detail = {"account": send.account_id, "again": again.id}
     audit.record(tx, by, "send.repeated", f"send:{send_id}", detail=detail)
     return again
@@ -198,7 +201,7 @@ def _settle(tx: Tx, send_id: str, verdict: Verdict, *, by: Actor) -> Send:
         raise Conflict("send.not_unknown", state=send.state)
     state = SendState.SENT if verdict is Verdict.SENT else SendState.FAILED
     sends.end(tx, send_id, state, error=f"send.settled_{verdict}", detail=by.id)
-    recipients.follow(tx, send.batch)
+    campaign_jobs.look_at(tx, send.batch)
     detail = {"account": send.account_id, "outcome": verdict}
     audit.record(tx, by, "send.settled", f"send:{send_id}", detail=detail)
     return _known(tx, send_id)

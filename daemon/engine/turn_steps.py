@@ -6,7 +6,6 @@ from attrs import frozen
 
 from daemon.codec import decode, encode
 from daemon.domain.account import Account, OnFailure
-from daemon.domain.alert import AlertType, NewAlert, Severity
 from daemon.domain.conversation import Conversation, Kept
 from daemon.domain.job import Job, NewJob, OnConflict
 from daemon.domain.message import AccountId, ConversationId, Wxid
@@ -21,13 +20,14 @@ from daemon.engine.outbox import enqueue
 from daemon.engine.pauses import begun
 from daemon.engine.questions import Asked, brought, compose, left_to_wait, said_by
 from daemon.engine.split import split
-from daemon.engine.workflows import degraded_alert
+from daemon.engine.workflows import tell_degraded, tell_unheard
 from daemon.errors import QiaodError
-from daemon.store import alerts, conversations, due, jobs, messages, pauses, turns
+from daemon.store import conversations, due, jobs, messages, pauses, turns
 from daemon.store.messages import Pending
 from daemon.store.tx import Tx
 
 LANE = "turn"
+AWAITED = "turn.media"  # why a turn waits whose pictures and files are not here yet
 MOST_EXPIRED = 20  # pauses that one turn clears away
 
 
@@ -170,28 +170,33 @@ def finish(tx: Tx, *, account: Account, asked: Asked, answered: Answered, reply:
     degraded = Degraded.NO if answered.first else Degraded.FALLBACK
     if asked.pause is not None:
         pauses.remove(tx, asked.conversation.id)
-    if answer.pause is not None:
-        pauses.save(tx, _now_open(tx, asked, answered))
+    if answer.pause is not None and not _kept_open(tx, asked, answered):
+        tell_unheard(tx, answered.workflow)
     if not _kept_silent(tx, account, asked, answer=answer):
         messages.answer(tx, asked.conversation.id, asked.turn.id)
         turns.end(tx, asked.turn, TurnState.ANSWERED, answer=answer, degraded=degraded)
         _say(tx, account, asked, answer.text, reply)
-    _alert(tx, account, answered.instead.code if answered.instead else None)
+    tell_degraded(tx, account.workflow_id, answered.instead.code if answered.instead else None)
     _go_on(tx, account, asked)
 
 
-def _now_open(tx: Tx, asked: Asked, answered: Answered) -> OpenPause:
+def _kept_open(tx: Tx, asked: Asked, answered: Answered) -> bool:
+    """Whether what it asks can be answered: in its chat. Where that is not known, a reply is a question of its own."""
     answer, question = answered.answer, answered.question
-    assert answer.pause is not None
-    return begun(
+    chat = question.conversation or answer.chat
+    if answer.pause is None or not chat:
+        return False
+    pause = begun(
         answer.pause,
         conversation=asked.conversation.id,
         workflow_id=answered.workflow.id,
-        chat=question.conversation,
+        chat=chat,
         record=question.resumes or answer.record,
         speaker=asked.speaker,
         now=tx.now,
     )
+    pauses.save(tx, pause)
+    return True
 
 
 def _kept_silent(tx: Tx, account: Account, asked: Asked, *, answer: Answer) -> bool:
@@ -230,25 +235,8 @@ def fail(tx: Tx, *, account: Account, asked: Asked, code: str, detail: str, repl
         pauses.abandon(tx, asked.conversation.id)
     if said:
         _say(tx, account, asked, account.policy.failure_text, reply)
-    _alert(tx, account, code)
+    tell_degraded(tx, account.workflow_id, code)
     _go_on(tx, account, asked)
-
-
-def _alert(tx: Tx, account: Account, reason: str | None) -> None:
-    """The account's own workflow did not answer, and why; or (None) it does again."""
-    fingerprint = degraded_alert(account.workflow_id)
-    if reason is None:
-        alerts.resolve(tx, fingerprint)
-        return
-    new = NewAlert(
-        fingerprint=fingerprint,
-        service="FastGPT",
-        type=AlertType.LOW_SUCCESS_RATE,
-        severity=Severity.HIGH,
-        code="turn.degraded",
-        facts={"workflow": account.workflow_id, "reason": reason},
-    )
-    alerts.raise_(tx, new)
 
 
 def _go_on(tx: Tx, account: Account, asked: Asked) -> None:

@@ -19,7 +19,7 @@ from daemon.engine.media import Media
 from daemon.engine.pauses import Resume
 from daemon.engine.pressure import Pressure
 from daemon.engine.questions import Asked, question
-from daemon.engine.turn_steps import Args, NotYet, Reply, ask, begin, converse, fail, finish, trouble
+from daemon.engine.turn_steps import AWAITED, Args, NotYet, Reply, ask, begin, converse, fail, finish, trouble
 from daemon.errors import NotFound
 from daemon.store.database import Database
 
@@ -50,7 +50,7 @@ class Turns:
         if asked is None:
             return Done()
         if isinstance(asked, NotYet):
-            return Snooze(min(asked.left, LOOK_AGAIN), reason="turn.media")
+            return Snooze(min(asked.left, LOOK_AGAIN), reason=AWAITED)
         if asked.too_late(self.db.clock.now(), self.asking.retry.age):
             return self._give_up(account, asked, asked.turn.error or "turn.too_late", asked.turn.detail or "")
         if asked.pause is None:

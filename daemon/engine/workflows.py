@@ -8,6 +8,7 @@ import structlog
 from attrs import asdict, define, evolve, field, frozen
 
 from daemon.domain.access import Actor
+from daemon.domain.alert import AlertType, NewAlert, Severity
 from daemon.domain.workflow import Memory, Provider, Workflow
 from daemon.errors import Conflict, Invalid, NotFound, PreconditionFailed, Problem
 from daemon.secret import Secret
@@ -39,9 +40,41 @@ class WorkflowDraft:
     fallback_id: str | None
 
 
-def degraded_alert(workflow_id: str | None) -> str:
-    """Fingerprint of the alert that says that it does not answer."""
+def tell_degraded(tx: Tx, workflow_id: str | None, reason: str | None) -> None:
+    """An account's own workflow did not answer, and why (a code); or (None) it does again."""
+    if reason is None:
+        alerts.resolve(tx, _degraded(workflow_id))
+        return
+    new = NewAlert(
+        fingerprint=_degraded(workflow_id),
+        service="FastGPT",
+        type=AlertType.LOW_SUCCESS_RATE,
+        severity=Severity.HIGH,
+        code="turn.degraded",
+        facts={"workflow": workflow_id, "reason": reason},
+    )
+    alerts.raise_(tx, new)
+
+
+def tell_unheard(tx: Tx, workflow: Workflow) -> None:
+    """It asks the person back, and cannot be told the answer as it is set up."""
+    new = NewAlert(
+        fingerprint=_unheard(workflow.id),
+        service="FastGPT",
+        type=AlertType.ANOMALY,
+        severity=Severity.MEDIUM,
+        code="workflow.pause_needs_memory",
+        facts={"workflow": workflow.name},
+    )
+    alerts.raise_(tx, new)
+
+
+def _degraded(workflow_id: str | None) -> str:
     return f"ai.degraded/{workflow_id}"
+
+
+def _unheard(workflow_id: str) -> str:
+    return f"ai.pause/{workflow_id}"
 
 
 @define
@@ -162,6 +195,7 @@ def _change(
     _check_fallback(tx, vault, draft.fallback_id, own_id=workflow_id)
     workflow = evolve(known, updated_at=tx.now, version=known.version + 1, **_fields(draft))
     workflows.save(tx, vault, workflow)
+    _resolve(tx, workflow_id)
     _audit(tx, by, "changed", workflow)
     return workflow
 
@@ -171,8 +205,14 @@ def _remove(tx: Tx, vault: Vault, workflow_id: str, *, version: int | None, by: 
     if users := workflows.users(tx, workflow_id):
         raise Conflict("workflow.in_use", users=", ".join(users))
     workflows.remove(tx, workflow_id)
-    alerts.resolve(tx, degraded_alert(workflow_id))
+    _resolve(tx, workflow_id)
     _audit(tx, by, "removed", workflow)
+
+
+def _resolve(tx: Tx, workflow_id: str) -> None:
+    """It is another one now: what was wrong with it shows again, or is over."""
+    alerts.resolve(tx, _degraded(workflow_id))
+    alerts.resolve(tx, _unheard(workflow_id))
 
 
 def _audit(tx: Tx, by: Actor, verb: str, workflow: Workflow) -> None:

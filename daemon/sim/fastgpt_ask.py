@@ -25,6 +25,9 @@ from daemon.sim.fastgpt_profiles import Profile
 _SUFFIX = re.compile(r"-([0-9a-f]{24})$")
 MOST_CHAT_ID = 1024
 NO_RECORD = "NO_RECORD_HISTORIES"
+ROLES = {"system": "System", "user": "Human", "assistant": "AI"}
+
+Line = tuple[str, str]  # who says it, as FastGPT calls them, and what
 
 
 @frozen(kw_only=True)
@@ -39,12 +42,14 @@ class Ask:
     api: str  # v1 or v2
     key: str
     app: App
-    chat_id: str  # "" when none was given
+    chat_id: str  # "" when none was given, until one is made
+    named: bool  # the caller gave it
     stream: bool
     detail: bool
     parts: tuple[Part, ...]  # of the last message
     data_id: str | None
     variables: Mapping[str, Any]
+    earlier: tuple[Line, ...] = ()  # what its model sees before the question
     shown: Mapping[str, str] = field(factory=dict)  # what was found behind the URLs of the parts
 
     @property
@@ -54,7 +59,7 @@ class Ask:
 
     @property
     def kept(self) -> bool:
-        return self.chat_id not in ("", NO_RECORD)
+        return self.chat_id != NO_RECORD
 
 
 @define(eq=False)
@@ -112,9 +117,11 @@ def _ask(request: web.Request, body: Mapping[str, Any], key: str, app: App) -> A
         key=key,
         app=app,
         chat_id=str(body.get("chatId") or ""),
+        named=bool(body.get("chatId")),
         stream=bool(body.get("stream")),
         detail=bool(body.get("detail")) or app.type == "plugin",
         parts=_last_parts(messages),
+        earlier=_earlier(messages),
         data_id=str(data_id) if data_id else None,
         variables=variables if isinstance(variables, dict) else {},
     )
@@ -129,6 +136,11 @@ def _invalid(body: Mapping[str, Any]) -> Refusal | None:
     if len(body.get("chatId") or "") > MOST_CHAT_ID:
         return bad_input("chatId", f"at most {MOST_CHAT_ID} characters")
     return None
+
+
+def _earlier(messages: object) -> tuple[Line, ...]:
+    told = [message for message in messages[:-1] if isinstance(message, dict)] if isinstance(messages, list) else []
+    return tuple((ROLES.get(str(one.get("role")), "Human"), words(parts_of(one.get("content")))) for one in told)
 
 
 def _last_parts(messages: object) -> tuple[Part, ...]:

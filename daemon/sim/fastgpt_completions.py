@@ -1,6 +1,7 @@
 """POST chat/completions of the simulated FastGPT: refuse, or run the script and answer plainly or as a stream."""
 
 import asyncio
+from itertools import islice
 from typing import Any
 
 from aiohttp import web
@@ -8,7 +9,7 @@ from attrs import define, evolve, field
 
 from daemon.clock import Clock
 from daemon.sim.cuts import cut, gone
-from daemon.sim.fastgpt_ask import Ask, Keys
+from daemon.sim.fastgpt_ask import Ask, Keys, Line
 from daemon.sim.fastgpt_chats import Chat, Chats, Paused, Record
 from daemon.sim.fastgpt_errors import BUSY, Refusal, answer, plain, rate
 from daemon.sim.fastgpt_files import Looker
@@ -21,6 +22,7 @@ from daemon.sim.faults import Kind
 from daemon.sim.gate import ENTRY, FAULT, json_of, reply
 
 WINDOW_S = 60.0  # contract 7
+MOST_ROUNDS = 6  # of a chat that its model sees: FastGPT's own setting where nobody chose
 
 
 @define(eq=False)
@@ -83,7 +85,9 @@ class Completions:
         stream = isinstance(body, dict) and body.get("stream") is True
         ask = self.keys.read(request, body)
         if isinstance(ask, Ask):
-            ask = evolve(ask, shown=await self.looker.look(ask.parts))
+            ask = evolve(
+                ask, shown=await self.looker.look(ask.parts), chat_id=ask.chat_id or self.planner.id(24)
+            )  # without a chatId it is kept in a chat of its own
         refusal = ask if isinstance(ask, Refusal) else self.limiter.refusal() or self._taken(ask)
         if refusal is not None or isinstance(ask, Refusal):
             return answer(refusal or mishap_error(Script()), self.profile, stream=stream)
@@ -108,6 +112,8 @@ class Completions:
 
     def _begun(self, ask: Ask, script: Script) -> Work:
         chat = self.chats.open(ask.app.id, ask.chat_id) if ask.kept else None
+        if ask.named:  # of what was told only the last message counts
+            ask = evolve(ask, earlier=_remembered(chat))
         turn = Turn(
             app_id=ask.app.id,
             chat_id=ask.chat_id,
@@ -115,6 +121,7 @@ class Completions:
             number=chat.turns + 1 if chat else 1,
             variables=ask.variables,
             files=tuple(ask.shown.values()),
+            earlier=tuple(words for _, words in ask.earlier),
         )
         run = self.planner.plan(ask, script, chat, self.scripts.answer(script, turn))
         work = Work(ask, run, script, chat)
@@ -179,6 +186,12 @@ class Completions:
         if work.script.mishap != "error-mid-stream":
             kept = _closed(run) if closed else run
             self.chats.remember(chat, run.data_id, Record(work.ask.question, kept.answer, kept.rows))
+
+
+def _remembered(chat: Chat | None) -> tuple[Line, ...]:
+    records = islice(reversed(chat.records.values()), MOST_ROUNDS) if chat else ()
+    lines = [line for record in records for line in (("AI", record.answer), ("Human", record.question))]
+    return tuple(reversed(lines))
 
 
 def _closed(run: Run) -> Run:

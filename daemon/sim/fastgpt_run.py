@@ -110,7 +110,7 @@ class Planner:
             error=error,
             seconds=round(sum(row.get("runningTime", 0) for row in rows), 2),
             title=script.title or (chat.title if chat else "") or ask.question[:20],
-            chat_id=ask.chat_id or (self.id(24) if self.profile.resolved_id else ""),
+            chat_id=ask.chat_id if ask.named or self.profile.resolved_id else "",
             data_id=chat.paused.data_id if chat and chat.paused else (ask.data_id or self.id(24)),
         )
 
@@ -141,6 +141,7 @@ def mishap_error(script: Script) -> Refusal:
 def _ai_row(ask: Ask, script: Script, answer: str) -> Row:
     into = script.input_tokens if script.input_tokens is not None else 20 + len(ask.question)
     out = script.output_tokens if script.output_tokens is not None else max(1, len(answer))
+    now = (("Human", ask.question), ("AI", answer))
     by_price = PRICE[0] * into / 1000 + PRICE[1] * out / 1000  # left unrounded, as FastGPT does
     return {
         "moduleName": AI_NAME,
@@ -153,8 +154,8 @@ def _ai_row(ask: Ask, script: Script, answer: str) -> Row:
         "query": ask.question,
         "maxToken": 2000,
         "reasoningText": script.reasoning,
-        "historyPreview": [{"obj": "Human", "value": ask.question}, {"obj": "AI", "value": answer}],
-        "contextTotalLen": 2,
+        "historyPreview": [{"obj": who, "value": said} for who, said in (*ask.earlier, *now)],
+        "contextTotalLen": len(ask.earlier) + len(now),
         "finishReason": "stop",
         "nodeId": "ai7Lw9",
     }

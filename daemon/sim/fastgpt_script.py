@@ -22,6 +22,7 @@ class Turn:
     number: int  # in its chat, from 1
     variables: Mapping[str, Any]
     files: tuple[str, ...] = ()  # what its pictures and files are
+    earlier: tuple[str, ...] = ()  # what the model sees before the question, oldest first
 
 
 @frozen(kw_only=True)
@@ -50,8 +51,8 @@ class Judging:
 
 @frozen(kw_only=True)
 class Script:
-    """`answer` may name {question}, {number}, {app_id}, {chat_id}, {files} and, after a form, {form.KEY}; `nodes` are
-    rows between start and AI node."""
+    """`answer` may name {question}, {number}, {app_id}, {chat_id}, {files}, {earlier} and, after a form, {form.KEY};
+    `nodes` are rows between start and AI node."""
 
     answer: str = "收到：{question}"
     reasoning: str = ""
@@ -116,7 +117,7 @@ class Scripts:
         if script.judging is not None:
             return script.judging.answer(turn.question)
         known = {"number": str(turn.number), "app_id": turn.app_id, "chat_id": turn.chat_id}
-        known["files"] = "；".join(turn.files)
+        known["files"], known["earlier"] = "；".join(turn.files), " / ".join(turn.earlier)
         if script.interactive:
             known |= _filled(turn.question)
         text = script.branches.get(turn.question, script.answer)

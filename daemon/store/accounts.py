@@ -12,6 +12,8 @@ from daemon.domain.message import AccountId, AppId, Wxid
 from daemon.store.tx import Tx
 from daemon.vault import Vault
 
+_OF_ACCOUNT = ("contacts", "contact_books", "rooms", "act_budgets", "friend_requests", "do_not_contact")
+
 
 @frozen(kw_only=True)
 class CallbackKey:
@@ -75,8 +77,8 @@ def save(tx: Tx, vault: Vault, account: Account) -> None:
 
 
 def standing(tx: Tx, account_id: AccountId) -> sqlite3.Row | None:
-    """`state`, `state_reason`, `name` and `relogin` as they are stored now."""
-    return tx.one("SELECT state, state_reason, name, relogin FROM accounts WHERE id = $1", account_id)
+    """`state`, `state_reason`, `name`, `relogin`, `app_id` and `wxid` as they are stored now."""
+    return tx.one("SELECT state, state_reason, name, relogin, app_id, wxid FROM accounts WHERE id = $1", account_id)
 
 
 def put_state(tx: Tx, account_id: AccountId, state: AccountState, reason: str | None) -> None:
@@ -116,8 +118,13 @@ def device_of(tx: Tx, app_id: AppId) -> str | None:
 
 
 def remove(tx: Tx, account_id: AccountId) -> None:
-    """The account and, with the last one of its group, the keys of its callback."""
+    """The account, what is kept of it, and with the last one of its group the keys of its callback.
+
+    Its logins go with the row. What was done and spent stays, for the audit and the bills.
+    """
     group = tx.value("SELECT callback_group FROM accounts WHERE id = $1", account_id)
+    for table in _OF_ACCOUNT:
+        tx.run(f"DELETE FROM {table} WHERE account_id = $1", account_id)  # noqa: S608  # text of ours
     tx.run("DELETE FROM accounts WHERE id = $1", account_id)
     if not tx.value("SELECT count(*) FROM accounts WHERE callback_group = $1", group):
         tx.run("DELETE FROM callback_keys WHERE callback_group = $1", group)

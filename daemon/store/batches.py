@@ -203,9 +203,9 @@ def progress(tx: Tx, batch_id: str) -> Progress:
     )
 
 
-def prune(tx: Tx, *, below: str, limit: int) -> int:
-    """Up to `limit` rows of the oldest batch that is over and has an id below that: its items first."""
-    batch_id = tx.value("SELECT id FROM batches WHERE id < $1 AND state <> 'running' ORDER BY id LIMIT 1", below)
+def prune(tx: Tx, *, before_ms: int, limit: int) -> int:
+    """Up to `limit` rows of the batch that ended first, if before then: its items first."""
+    batch_id = tx.value("SELECT id FROM batches WHERE ended_ms < $1 ORDER BY ended_ms LIMIT 1", before_ms)
     if batch_id is None:
         return 0
     gone = tx.run(

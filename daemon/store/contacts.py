@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from attrs import frozen
 
-from daemon.clock import from_ms
+from daemon.clock import from_ms, to_ms
 from daemon.codec import encode_text, recall
 from daemon.domain.message import AccountId, Wxid
 from daemon.domain.people import Contact, ContactIds, Room
@@ -136,6 +136,14 @@ def add(tx: Tx, account_id: AccountId, wxid: Wxid, kind: ContactKind) -> None:
     """A callback told of one that is there now, or that something of them is new: they are read again."""
     _name(tx, account_id, wxid, kind)
     tx.run("UPDATE contacts SET read_ms = NULL WHERE account_id = $1 AND wxid = $2", account_id, wxid)
+
+
+def was_named(tx: Tx, account_id: AccountId, wxid: Wxid, *, since: datetime) -> bool:
+    """Whether WeChat has said since then that it is there."""
+    found = tx.value(
+        "SELECT 1 FROM contacts WHERE account_id = $1 AND wxid = $2 AND listed_ms >= $3", account_id, wxid, to_ms(since)
+    )
+    return found is not None
 
 
 def forget(tx: Tx, account_id: AccountId, wxid: Wxid) -> None:

@@ -137,6 +137,10 @@ class Database:
     def on_fatal(self, callback: Callable[[str], None]) -> None:
         self._keeper.tell(callback)
 
+    def tell_mended(self, callback: Callable[[Fault, float], None]) -> None:
+        """Have `callback` told of each fault that is over, and how many seconds it took."""
+        self._keeper.on_mended = callback
+
     @property
     def clean(self) -> bool:
         """Whether the process before closed the file, or there was none."""

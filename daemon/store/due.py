@@ -31,17 +31,18 @@ def follow(tx: Tx, back: timedelta) -> None:
     tx.run("UPDATE jobs SET rerun_due_ms = rerun_due_ms - $1 WHERE state = 'running' AND rerun = 1", by)
 
 
-def hasten(tx: Tx, *, lane: str, key: str) -> None:
-    """The head of this line is due now: what it waited for has happened."""
+def hasten(tx: Tx, *, lane: str, key: str, reason: str | None = None) -> None:
+    """The head of this line is due now: what it waited for has happened. `reason`: only if it waits for that."""
     changed = tx.run(
         """
         UPDATE jobs SET due_ms = min(due_ms, $3)
          WHERE lane = $1 AND key = $2 AND state IN ('ready', 'running') AND key IS NOT NULL
-           AND blocked = 0 AND state = 'ready'
+           AND blocked = 0 AND state = 'ready' AND ($4 IS NULL OR last_error = $4)
         """,  # the second line is that of the index `jobs_line`
         lane,
         key,
         tx.now_ms,
+        reason,
     )
     if changed:
         tx.lanes.add(lane)

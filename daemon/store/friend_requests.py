@@ -92,6 +92,16 @@ def move(
     return changed > 0
 
 
+def accepted_with(tx: Tx, account_id: AccountId, user_ticket: str) -> list[str]:
+    """The ids of the accepted requests that came with this v3 ticket."""
+    rows = tx.all(
+        "SELECT id FROM friend_requests WHERE account_id = $1 AND user_ticket = $2 AND state = 'accepted'",
+        account_id,
+        user_ticket,
+    )
+    return [row["id"] for row in rows]
+
+
 def set_remark(tx: Tx, identifier: str, remark: str | None) -> None:
     tx.run("UPDATE friend_requests SET remark = $2 WHERE id = $1", identifier, remark)
 

@@ -8,7 +8,7 @@ only at heads and the end of a head promotes exactly one. Wherever a job may hav
 import sqlite3
 from collections.abc import Iterable
 
-from attrs import frozen
+from attrs import field, frozen
 
 from daemon.clock import from_ms, to_ms
 from daemon.domain.job import Job, JobId, JobState, NewJob, OnConflict
@@ -30,6 +30,7 @@ class Added:
 class Recovered:
     ready: int
     dead: int  # suspected of having brought the process down
+    suspects: tuple[Job, ...] = field(default=(), eq=False)  # those
 
 
 def add(tx: Tx, new: NewJob) -> Added:
@@ -131,7 +132,7 @@ def recover(tx: Tx) -> Recovered:
                         interrupted = interrupted + 1 - parked,
                         attempts = attempts - 1
          WHERE state = 'running' AND epoch < $1
-        RETURNING lane, key, state
+        RETURNING *
         """,
         tx.epoch,
         tx.now_ms,
@@ -141,7 +142,7 @@ def recover(tx: Tx) -> Recovered:
     for row in dead:
         promote(tx, row["lane"], row["key"])
     tx.lanes.update(row["lane"] for row in rows)
-    return Recovered(ready=len(rows) - len(dead), dead=len(dead))
+    return Recovered(ready=len(rows) - len(dead), dead=len(dead), suspects=tuple(map(job_of, dead)))
 
 
 def next_due(tx: Tx, lanes: Iterable[str]) -> dict[str, int]:

@@ -60,8 +60,10 @@ class Keeper:
     reserve: Reserve
     every: float = EVERY
     on_fatal: Callable[[str], None] = field(default=lambda _: None, init=False)
+    on_mended: Callable[[Fault, float], None] = field(default=lambda *_: None, init=False)  # after how many seconds
     state: State = field(default=State.OPEN, init=False)
     fault: Fault | None = field(default=None, init=False)  # the last one, until it is over
+    _since: float | None = field(default=None, init=False)  # when the store stopped taking writes
     _reason: str | None = field(default=None, init=False)  # why a restart was asked for
     _given: bool = field(default=False, init=False)  # the reserve, for those who settle: writing waits until it is back
     _times: dict[Fault, list[float]] = field(factory=dict, init=False)
@@ -83,6 +85,7 @@ class Keeper:
         if fault is not self.fault:
             log.error("store.fault", fault=fault)
         self._note(fault)
+        self._since = self._now() if self._since is None else self._since
         if fault is Fault.FULL and self.reserve.held():
             self.give_reserve()
         else:
@@ -165,7 +168,10 @@ class Keeper:
             self._given = False
             await self.hands.save_room(on=False)
         log.warning("store.resumed", after=self.fault)
-        self.state, self.fault = State.OPEN, None
+        fault, since = self.fault, self._since
+        self.state, self.fault, self._since = State.OPEN, None, None
+        if fault is not None and since is not None:
+            self.on_mended(fault, self._now() - since)
 
     def _step(self) -> Step:
         return Step.PROBE if self.fault is None else next_step(self.fault, self._counted(), self._now())

@@ -51,10 +51,12 @@ def abandon(tx: Tx, conversation: str) -> None:
     if pause.chat == chat_of(tx, conversation):
         tx.run(
             """
-            INSERT INTO chats (conversation, chat) VALUES ($1, $2) ON CONFLICT (conversation) DO UPDATE SET chat = $2
+            INSERT INTO chats (conversation, chat, used_ms) VALUES ($1, $2, $3)
+            ON CONFLICT (conversation) DO UPDATE SET chat = $2, used_ms = $3
             """,
             conversation,
             tx.new_id(),
+            tx.now_ms,
         )
 
 
@@ -67,9 +69,26 @@ def expire(tx: Tx, *, limit: int) -> int:
 
 
 def chat_of(tx: Tx, conversation: str) -> str:
-    """The service's chat in which this conversation goes on."""
-    chat = tx.value("SELECT chat FROM chats WHERE conversation = $1", conversation)
+    """The service's chat in which this conversation goes on, used by that."""
+    chat = tx.value(
+        "UPDATE chats SET used_ms = $2 WHERE conversation = $1 RETURNING chat",
+        conversation,
+        tx.now_ms,
+    )
     return conversation if chat is None else str(chat)
+
+
+def prune_chats(tx: Tx, *, before_ms: int, limit: int) -> int:
+    """Up to `limit` that were not used since. Who comes back after so long goes on in the conversation's first chat:
+    where a question still waits there, it takes one message for its answer, and the next attempt is asked."""
+    return tx.run(
+        """
+        DELETE FROM chats WHERE conversation IN (
+            SELECT conversation FROM chats WHERE used_ms < $1 ORDER BY used_ms LIMIT $2)
+        """,
+        before_ms,
+        limit,
+    )
 
 
 def _pause(row: sqlite3.Row) -> OpenPause:

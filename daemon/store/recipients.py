@@ -16,6 +16,13 @@ OPEN = frozenset({SendState.QUEUED, SendState.WAITING, SendState.SENDING})
 ARRIVED = frozenset({SendState.SENT, SendState.REVOKED})
 
 
+_WAITING = """
+    FROM campaign_recipients r JOIN campaigns c ON c.id = r.campaign_id
+    LEFT JOIN conversations v ON v.account_id = c.account_id AND v.peer = r.peer
+   WHERE r.campaign_id = $1 AND r.state = 'waiting'
+"""
+
+
 def add(tx: Tx, campaign_id: str, written: Iterable[NewRecipient], left_alone: Iterable[tuple[Wxid, str]]) -> None:
     """Who is written to, in this order, and behind them who is not, with why."""
     rows: list[tuple[str, str, str, str | None]] = [
@@ -32,15 +39,33 @@ def add(tx: Tx, campaign_id: str, written: Iterable[NewRecipient], left_alone: I
 
 
 def following(tx: Tx, campaign_id: str, *, limit: int) -> list[Recipient]:
-    """Those whose turn is next."""
+    """Those whose turn is next; whom a person answers now waits, and is passed by."""
     rows = tx.all(
-        """
-        SELECT * FROM campaign_recipients WHERE campaign_id = $1 AND state = 'waiting' ORDER BY place LIMIT $2
-        """,
+        f"SELECT r.* {_WAITING} AND coalesce(v.held_until_ms, 0) <= $2 ORDER BY r.place LIMIT $3",
         campaign_id,
+        tx.now_ms,
         limit,
     )
     return [_recipient(row) for row in rows]
+
+
+def free_at(tx: Tx, campaign_id: str) -> datetime | None:
+    """When the first of those who wait is handed back by the person who answers them; None where nobody waits."""
+    found = tx.value(f"SELECT min(coalesce(v.held_until_ms, 0)) {_WAITING}", campaign_id)  # text of ours
+    return None if found is None else from_ms(found)
+
+
+def skip_held(tx: Tx, campaign_id: str, *, reason: str) -> int:
+    """Those who wait because a person answers them."""
+    return tx.run(
+        f"""
+        UPDATE campaign_recipients SET state = 'skipped', reason = $3
+         WHERE campaign_id = $1 AND place IN (SELECT r.place {_WAITING} AND v.held_until_ms > $2)
+        """,  # noqa: S608  # text of ours
+        campaign_id,
+        tx.now_ms,
+        reason,
+    )
 
 
 def queued(tx: Tx, campaign_id: str) -> list[Recipient]:
@@ -66,6 +91,18 @@ def hand_out(tx: Tx, campaign_id: str, place: int, *, batch: str, send_id: str) 
     )
 
 
+def wait_again(tx: Tx, campaign_id: str, place: int) -> None:
+    """It was handed out, and surely nothing of it went."""
+    tx.run(
+        """
+        UPDATE campaign_recipients SET state = 'waiting', batch = NULL, send_id = NULL, handed_ms = NULL
+         WHERE campaign_id = $1 AND place = $2 AND state = 'queued'
+        """,
+        campaign_id,
+        place,
+    )
+
+
 def end(tx: Tx, campaign_id: str, place: int, state: RecipientState, *, reason: str | None) -> None:
     tx.run(
         "UPDATE campaign_recipients SET state = $3, reason = $4 WHERE campaign_id = $1 AND place = $2",
@@ -86,12 +123,23 @@ def end_waiting(tx: Tx, campaign_id: str, state: RecipientState, *, reason: str)
     )
 
 
+def campaign_of(tx: Tx, batch: str) -> str | None:
+    """Whose message it is; None where it is no campaign's."""
+    found: str | None = tx.value("SELECT campaign_id FROM campaign_recipients WHERE batch = $1", batch)
+    return found
+
+
 def follow(tx: Tx, batch: str) -> None:
-    """Somebody settled a send of the batch: where it is a campaign's, its recipient says so too."""
+    """Somebody settled or repeated a send of the batch: where it is a campaign's, its recipient says so too."""
     row = tx.one("SELECT * FROM campaign_recipients WHERE batch = $1", batch)
     if row is not None:
         state, reason = became(tx, batch)
         end(tx, row["campaign_id"], row["place"], state, reason=reason)
+
+
+def has_begun(tx: Tx, batch: str) -> bool:
+    """Whether any part of the message may have gone."""
+    return any(state is not SendState.CANCELLED for state, _ in sends.outcome(tx, batch))
 
 
 def became(tx: Tx, batch: str) -> tuple[RecipientState, str | None]:

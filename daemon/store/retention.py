@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from attrs import field, frozen
 
-from daemon.store import acts, audit, batches, friend_requests, media, service_minutes
+from daemon.store import acts, audit, batches, friend_requests, media, pauses, service_minutes
 from daemon.store.tx import Tx
 
 ROWS = 200  # in one unit of work: one DELETE of 150,000 stopped the writer for 632 ms
@@ -25,7 +25,7 @@ class Keep:
 
     messages: timedelta = timedelta(days=90)  # and turns, sends, callback events
     jobs: timedelta = timedelta(days=1)  # done or cancelled
-    dead_jobs: timedelta = timedelta(days=30)
+    dead_jobs: timedelta = timedelta(days=30)  # and batches, after their end
     dedupe: timedelta = LEAST_DEDUPE
     idempotency: timedelta = timedelta(hours=24)
     quarantine: timedelta = timedelta(days=14)
@@ -203,7 +203,11 @@ def _campaigns(tx: Tx, keep: Keep, room: int) -> int:
 
 
 def _batches(tx: Tx, keep: Keep, room: int) -> int:
-    return batches.prune(tx, below=_floor(tx, keep.messages), limit=room)
+    return batches.prune(tx, before_ms=_before(tx, keep.dead_jobs), limit=room)
+
+
+def _chats(tx: Tx, keep: Keep, room: int) -> int:
+    return pauses.prune_chats(tx, before_ms=_before(tx, keep.messages), limit=room)
 
 
 def _audit(tx: Tx, keep: Keep, room: int) -> int:
@@ -259,6 +263,7 @@ _TABLES: dict[str, Callable[[Tx, Keep, int], int]] = {
     "sends": _sends,
     "campaigns": _campaigns,
     "batches": _batches,
+    "chats": _chats,
     "turns": _turns,
     "callback_events": _events,
     "quarantine": _quarantine,

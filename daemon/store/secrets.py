@@ -1,6 +1,5 @@
 """Sealed values wherever they are: which master key each of them wants, and sealing them anew."""
 
-from collections import Counter
 from collections.abc import Iterator
 
 from attrs import frozen
@@ -8,8 +7,9 @@ from attrs import frozen
 from daemon.secret import Secret
 from daemon.store import meta
 from daemon.store.tx import Tx
-from daemon.vault import Vault, sealed_with
+from daemon.vault import Corrupt, Vault, sealed_with
 
+CHECK_VALUE = "vault.check_value"  # in `meta`: which master key the store is sealed with
 ROOTS = "secret."  # of the names in `meta`: keys of our own that outlive the master key they came from
 
 
@@ -20,8 +20,20 @@ class Column:
     table: str
     name: str
 
-    def context(self, row_id: str) -> str:
-        return f"{self.table}|{row_id}|{self.name}"
+
+@frozen(kw_only=True)
+class Place:
+    """Where one sealed value is."""
+
+    column: Column | None  # None: it is a root, in `meta`
+    id: str  # of the row, or the root's name
+
+    @property
+    def context(self) -> str:
+        """What the value is bound to."""
+        if self.column is None:
+            return _root_context(self.id)
+        return f"{self.column.table}|{self.id}|{self.column.name}"
 
 
 COLUMNS = (
@@ -48,41 +60,51 @@ def seal_root(vault: Vault, name: str, value: str) -> bytes:
     return vault.seal(_root_context(name), Secret(value))
 
 
-def wanted(tx: Tx) -> dict[str, int]:
-    """How many sealed values want which master key, by its id."""
-    return dict(Counter(sealed_with(sealed).hex() for _, _, sealed in _sealed(tx)))
+def wanted(tx: Tx) -> dict[bytes, list[Place]]:
+    """Which sealed values want which master key, by its id."""
+    found: dict[bytes, list[Place]] = {}
+    for place, sealed in _sealed(tx):
+        found.setdefault(sealed_with(sealed), []).append(place)
+    return found
 
 
-def reseal(tx: Tx, vault: Vault, limit: int) -> int:
-    """Seal up to `limit` values with the key that seals now; how many it were."""
-    done = 0
-    for place, row_id, sealed in _sealed(tx):
-        if done == limit:
+def reseal(tx: Tx, vault: Vault, limit: int, but: frozenset[Place] = frozenset()) -> tuple[int, set[Place]]:
+    """Seal up to `limit` values with the key that seals now; how many it were, and which could not be opened.
+
+    Those in `but` are left as they are, and so is what wants a key that we have not.
+    """
+    done, failed = 0, set[Place]()
+    for place, sealed in _sealed(tx):
+        if done + len(failed) == limit:
             break
-        if sealed_with(sealed) != vault.id:
-            _seal_anew(tx, vault, place, row_id, sealed)
+        key_id = sealed_with(sealed)
+        if key_id == vault.id or place in but or not vault.opens(key_id):
+            continue
+        try:
+            secret = vault.open(place.context, sealed)
+        except Corrupt:
+            failed.add(place)
+        else:
+            _put(tx, place, vault.seal(place.context, secret))
             done += 1
-    return done
+    return done, failed
 
 
-def _seal_anew(tx: Tx, vault: Vault, place: Column | None, row_id: str, sealed: bytes) -> None:
-    if place is None:
-        context = _root_context(row_id)
-        put_root(tx, row_id, vault.seal(context, vault.open(context, sealed)))
+def _put(tx: Tx, place: Place, sealed: bytes) -> None:
+    if place.column is None:
+        put_root(tx, place.id, sealed)
         return
-    context = place.context(row_id)
     tx.run(
-        f"UPDATE {place.table} SET {place.name} = $2 WHERE id = $1",  # noqa: S608  # names of ours
-        row_id,
-        vault.seal(context, vault.open(context, sealed)),
+        f"UPDATE {place.column.table} SET {place.column.name} = $2 WHERE id = $1",  # noqa: S608  # names of ours
+        place.id,
+        sealed,
     )
 
 
-def _sealed(tx: Tx) -> Iterator[tuple[Column | None, str, bytes]]:
-    """Where, which row, and the sealed value; None stands for the roots."""
+def _sealed(tx: Tx) -> Iterator[tuple[Place, bytes]]:
     for column in COLUMNS:
         rows = tx.all(f"SELECT id, {column.name} AS sealed FROM {column.table} ORDER BY id")  # noqa: S608
         for row in rows:
-            yield column, row["id"], row["sealed"]
+            yield Place(column=column, id=row["id"]), row["sealed"]
     for row in tx.all("SELECT key, value FROM meta WHERE key GLOB $1 ORDER BY key", f"{ROOTS}*"):
-        yield None, row["key"].removeprefix(ROOTS), bytes.fromhex(row["value"])
+        yield Place(column=None, id=row["key"].removeprefix(ROOTS)), bytes.fromhex(row["value"])

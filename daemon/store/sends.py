@@ -148,9 +148,19 @@ def recover(tx: Tx) -> int:
 
 
 def outcome(tx: Tx, batch: str) -> list[tuple[SendState, str | None]]:
-    """State and error of each part, in order; nothing where they are too old to be kept."""
-    rows = tx.all("SELECT state, error FROM sends WHERE batch = $1 ORDER BY part", batch)
-    return [(SendState(row["state"]), row["error"]) for row in rows]
+    """State and error of each part, in order; nothing where they are too old to be kept.
+
+    Of a part that was repeated it is the latest try's, but one that has arrived has arrived.
+    """
+    rows = tx.all(
+        """
+        SELECT part, state, error FROM sends WHERE batch = $1
+         ORDER BY part, state IN ('sent', 'revoked'), id
+        """,
+        batch,
+    )
+    latest = {row["part"]: (SendState(row["state"]), row["error"]) for row in rows}
+    return list(latest.values())
 
 
 def waiting(tx: Tx, account_id: AccountId, *, limit: int) -> list[Send]:

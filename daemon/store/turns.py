@@ -49,7 +49,7 @@ def open_turn(tx: Tx, conversation_id: ConversationId) -> Turn | None:
     return None if row is None else _turn(row)
 
 
-def attempt(tx: Tx, turn_id: str, *, workflow_id: str, chat: str) -> None:
+def attempt(tx: Tx, turn_id: str, *, workflow_id: str, chat: str | None) -> None:
     tx.run(
         "UPDATE turns SET attempts = attempts + 1, workflow_id = $2, chat = $3 WHERE id = $1",
         turn_id,
@@ -80,7 +80,7 @@ def end(
         UPDATE turns
            SET state = $2, answer = $3, error = $4, detail = $5, nodes = $6, input_tokens = $7, output_tokens = $8,
                embedding_tokens = $9, points_micro = $10, usage_known = $11, duration_ms = $12, ended_ms = $13,
-               degraded = $14, record = $15
+               degraded = $14, record = $15, chat = coalesce($16, chat)
          WHERE id = $1
         """,
         turn.id,
@@ -98,6 +98,7 @@ def end(
         tx.now_ms,
         degraded,
         (answer.record if answer else None) or None,
+        (answer.chat if answer else None) or None,
     )
 
 

@@ -69,7 +69,7 @@ class FastGptOf:
     most: int = 0
     _thinking: list[tuple[float, asyncio.Future[None]]] = field(factory=list)
 
-    async def run(self, workflow: Workflow, question: Question) -> Answer:  # noqa: ARG002  # as the port has it
+    async def run(self, workflow: Workflow, question: Question, **_: object) -> Answer:  # noqa: ARG002  # as the port
         now = self.clock.monotonic()
         self.called.append(now)
         if now < self.back_at:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from daemon.sim.fastgpt import FastGptSetup
 from daemon.sim.fastgpt_script import Script
 from daemon.store import pauses
 from tests.flows.house import ANN, APP_ID, House, house
@@ -26,6 +27,7 @@ FORM = {
         ],
     },
 }
+REMEMBERING = {"memory": "service"}
 ASKED = "退款还是换货？\n1. 退款\n2. 换货"
 
 
@@ -33,9 +35,18 @@ def bodies(h: House) -> list[dict[str, Any]]:
     return [entry.body for entry in h.fastgpt.ledger.of("*/chat/completions")]
 
 
-@pytest.mark.parametrize("memory", ["daemon", "service"])
-async def test_a_number_is_the_answer_and_the_run_goes_on_in_its_chat(tmp_path: Path, memory: str) -> None:
-    async with house(tmp_path, workflow={"memory": memory}) as h:
+async def unheard(h: House) -> list[str]:
+    """The open alerts about workflows that ask back in vain."""
+    code = "workflow.pause_needs_memory"
+    rows = await h.bridge.engine.db.read(
+        lambda tx: tx.all("SELECT fingerprint FROM alerts WHERE code = $1 AND resolved_ms IS NULL", code)
+    )
+    return [row["fingerprint"] for row in rows]
+
+
+@pytest.mark.parametrize("profile", ["legacy", "4.14.7", "current"])
+async def test_a_number_is_the_answer_and_the_run_goes_on_in_its_chat(tmp_path: Path, profile: str) -> None:
+    async with house(tmp_path, workflow=REMEMBERING, fastgpt=FastGptSetup(profile=profile)) as h:
         h.fastgpt.play(Script(interactive=SELECT, answer="好的：{question}"), times=2)
         await h.writes("我要退货")
         assert await h.replies() == [ASKED]
@@ -46,10 +57,41 @@ async def test_a_number_is_the_answer_and_the_run_goes_on_in_its_chat(tmp_path: 
         assert second["messages"] == [{"role": "user", "content": "换货"}]
         await h.writes("谢谢")
         assert (await h.replies(3))[-1] == "收到：谢谢"
+        assert await unheard(h) == []
+
+
+@pytest.mark.parametrize("profile", ["legacy", "4.14.7", "current"])
+async def test_where_no_chat_is_known_the_reply_is_a_question_with_its_history(tmp_path: Path, profile: str) -> None:
+    async with house(tmp_path, fastgpt=FastGptSetup(profile=profile)) as h:
+        h.fastgpt.play(Script(interactive=SELECT), times=1)
+        h.fastgpt.play(Script(answer="{earlier} / {question}"))
+        await h.writes("我要退货")
+        assert await h.replies() == [ASKED]
+        assert await unheard(h) == [f"ai.pause/{h.workflow_id}"]
+        await h.writes("2")
+        assert (await h.replies(2))[-1] == f"我要退货 / {ASKED} / 2"
+        assert not [body for body in bodies(h) if "chatId" in body]
+        known = await h.api.get(f"/api/v1/workflows/{h.workflow_id}")
+        changed = {"name": "Sales", "base_url": known["base_url"], "app_id": known["app_id"], "memory": "service"}
+        assert (await h.api.call("PUT", f"/api/v1/workflows/{h.workflow_id}", changed))[0] == 200
+        assert await unheard(h) == []
+
+
+async def test_a_whole_answer_says_its_chat_and_its_question_is_answered_there(tmp_path: Path) -> None:
+    async with house(tmp_path, workflow={"memory": "daemon", "stream": False}) as h:
+        h.fastgpt.play(Script(interactive=SELECT, answer="好的：{question}"), times=2)
+        await h.writes("我要退货")
+        assert await h.replies() == [ASKED]
+        await h.writes("2")
+        assert (await h.replies(2))[-1] == "好的：换货"
+        first, second = bodies(h)
+        assert ("chatId" in first, bool(second["chatId"])) == (False, True)
+        assert second["messages"] == [{"role": "user", "content": "换货"}]
+        assert await unheard(h) == []
 
 
 async def test_a_wrong_answer_is_asked_again_without_asking_the_workflow(tmp_path: Path) -> None:
-    async with house(tmp_path) as h:
+    async with house(tmp_path, workflow=REMEMBERING) as h:
         h.fastgpt.play(Script(interactive=SELECT))
         await h.writes("我要退货")
         await h.replies()
@@ -95,7 +137,7 @@ async def test_a_question_that_nobody_answered_in_time_is_forgotten(tmp_path: Pa
 
 
 async def test_a_takeover_ends_what_was_asked_meanwhile(tmp_path: Path) -> None:
-    async with house(tmp_path) as h:
+    async with house(tmp_path, workflow=REMEMBERING) as h:
         h.fastgpt.play(Script(interactive=SELECT, delay_s=0.3), times=1)
         await h.writes("我要退货")
         await h.fastgpt.ledger.wait_for("*/chat/completions")

@@ -120,7 +120,7 @@ async def test_a_stranger_is_found_added_and_remarked(tmp_path: Path) -> None:
         assert found["ticket"] not in str(add)
         audit = (await h.api.get("/api/v1/audit"))["data"]
         done = {row["action"] for row in audit}
-        assert {"friend.add", "friend.remark", "conversation.mute"} <= done
+        assert {"friend.add", "friend.remark", "conversation.muted"} <= done
         assert "friend.search" not in done
         await h.writes("在吗")
         conversation = (await h.api.get("/api/v1/integrations/conversations"))["data"][0]

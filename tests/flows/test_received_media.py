@@ -10,6 +10,7 @@ import aiohttp
 from attrs import evolve
 
 from daemon.domain.media import MediaState
+from daemon.sim.faults import Fault, Kind
 from daemon.sim.gewe import DEMO_ACCOUNTS, GeweSetup
 from daemon.sim.gewe_media import MediaKnobs
 from daemon.sim.pictures import jpeg, pdf
@@ -95,6 +96,9 @@ async def test_a_file_goes_by_its_address_and_is_saved_under_its_own_name(tmp_pa
         assert (status, piece, part["Content-Range"]) == (206, whole[5:10], f"bytes 5-9/{len(whole)}")
         assert (await fetched(h, path, Range="bytes=-4"))[2] == whole[-4:]
         assert (await fetched(h, path, Range="bytes=999999-"))[0] == 416
+        async with h.api.http.head(h.api.url + path, headers={"Authorization": f"Bearer {h.api.key}"}) as head:
+            assert (head.status, head.headers["Content-Length"], await head.read()) == (200, str(len(whole)), b"")
+        assert (await fetched(h, path))[2] == whole  # nothing of the HEAD is left on the connection
         assert {file.name for file in folder(h).iterdir()}.isdisjoint({row["name"], "报价单.pdf"})
 
 
@@ -177,6 +181,24 @@ async def test_a_disk_that_takes_nothing_keeps_it_waiting(tmp_path: Path) -> Non
         (row,) = await h.settled(MEDIA, "error", {"media.disk"})
         assert row["state"] == "waiting"
         assert (await h.api.call("GET", "/readyz"))[0] == 200
+
+
+async def test_a_store_that_is_down_is_tried_again_without_asking_gewe_twice(tmp_path: Path) -> None:
+    async with house(tmp_path, policy={"media": {"read": False}}) as h:
+        h.gewe.faults.add(Fault(kind=Kind.STATUS, path="/download/*", times=2, status=503))
+        await h.gewe.wechat.person_sends_image(APP_ID, ANN)
+        await media(h, "ready")
+        assert len(h.gewe.ledger.of("*/message/downloadImage")) == 1
+
+
+async def test_a_store_that_stays_down_is_given_up(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        h.gewe.faults.add(Fault(kind=Kind.STATUS, path="/download/*", status=503))
+        await h.gewe.wechat.person_sends_image(APP_ID, ANN)
+        (row,) = await media(h, "failed")
+        assert row["error"] == "gewe.media_store_down"
+        await h.replies()
+        assert asked(h) == "[图片]（未能接收）"
 
 
 async def test_a_restart_puts_right_what_a_crash_left(tmp_path: Path) -> None:

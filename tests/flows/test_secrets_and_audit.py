@@ -14,7 +14,7 @@ from daemon.bridge import Bridge, open_bridge
 from daemon.cli.main import cli
 from daemon.clock import SystemClock
 from daemon.errors import QiaodError
-from daemon.master_key import find_master_key, vault_of
+from daemon.master_key import find_master_key, new_key, vault_of
 from daemon.secret import Redactor
 from daemon.settings import Settings
 from tests.flows.house import Api, quick
@@ -78,10 +78,7 @@ async def test_a_rotation_that_a_crash_cut_off_is_finished_by_the_next_start(tmp
     async with aiohttp.ClientSession() as http:
         async with opening(settings) as bridge:
             api, account_id = await furnish(bridge, http)
-        found = find_master_key(settings.master_key_file, {}, may_create=False)
-        maker = vault_of(found, Redactor()).maker
-        assert maker is not None
-        maker()
+        vault_of(find_master_key(settings.master_key_file, {}, may_create=False), Redactor()).keep(new_key())
         async with opening(settings) as bridge:
             sealed = await until_sealed(Api(http, bridge.url, api.key))
             assert bridge.engine.accounts.get(account_id).token.reveal() == TOKEN

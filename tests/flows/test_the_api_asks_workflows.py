@@ -199,7 +199,7 @@ async def test_an_answer_is_rated_and_its_chat_looked_through(tmp_path: Path) ->
 
 
 async def test_a_turn_under_way_is_stopped_at_the_service_too(tmp_path: Path) -> None:
-    async with house(tmp_path, workflow={"endpoint": "v2"}) as h:
+    async with house(tmp_path, workflow={"endpoint": "v2", "memory": "service"}) as h:
         h.fastgpt.play(Script(delay_s=30))
         await h.writes("多少钱")
         await h.fastgpt.ledger.wait_for("*/chat/completions")

@@ -58,6 +58,15 @@ def test_the_head_of_a_line_is_hastened_and_its_lane_woken() -> None:
     assert (job.due_at, tx.lanes) == (tx.now, {"turn"})
 
 
+def test_what_waits_for_something_else_is_not_hastened() -> None:
+    tx = open_tx()
+    added = jobs.add(tx, waiting(tx, seconds=600))
+    due.hasten(tx, lane="turn", key="ann", reason="turn.media")
+    job = job_desk.get(tx, added.id)
+    assert job is not None
+    assert job.due_at == tx.now + timedelta(seconds=600)
+
+
 def test_neither_looks_through_the_whole_table() -> None:
     tx = open_tx()
     asked: list[str] = []

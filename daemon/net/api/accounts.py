@@ -11,7 +11,7 @@ from daemon.domain.message import AppId, Wxid
 from daemon.engine.accounts import AccountDraft
 from daemon.net.api.fields import ForeignId, Identifier, Name, Token, Url
 from daemon.net.api.policies import PolicyBody, policy_body, policy_of
-from daemon.net.api.services import ACCOUNTS, PUBLIC_URL
+from daemon.net.api.services import ACCOUNTS, PROFILES, PUBLIC_URL
 from daemon.net.server.call import Call, Page, Paging, Reply
 from daemon.net.server.constraints import Note
 from daemon.net.server.routes import Routes
@@ -32,7 +32,9 @@ class AccountBody:
         ),
     ] = None
     token: Annotated[Token | None, Note("X-GEWE-TOKEN. Never shown again; left out of a change, it stays.")] = None
-    wxid: Annotated[ForeignId | None, Note("The logged-in account; learnt from the first callback if left out.")] = None
+    wxid: Annotated[
+        ForeignId | None, Note("The logged-in account. Learnt if left out; left out of a change, it stays.")
+    ] = None
     name: Name
     product: Product = Product.HOSTED
     base_url: Annotated[Url, Note("With or without the prefix of the product.", "https://api.geweapi.com")]
@@ -76,6 +78,16 @@ class NewAccountView(AccountView):
 
 
 @frozen(kw_only=True)
+class ProfileView:
+    wxid: str
+    nickname: str
+    alias: Annotated[str, Note("The WeChat number that people search for; empty where it has none.")]
+    mobile: str
+    region: str
+    avatar_url: str
+
+
+@frozen(kw_only=True)
 class CallbackView:
     callback_url: Annotated[str, Note("Shown once. The one before is honoured for another 24 hours.")]
 
@@ -100,6 +112,20 @@ async def create(call: Call, body: NewAccountBody) -> Reply[NewAccountView]:
 async def show(call: Call, account_id: str) -> AccountView:
     call.allow(account_id)
     return view(call.service(ACCOUNTS).get(account_id))
+
+
+@routes.get(PATH + "/{account_id}/profile", role=Role.OPERATOR, summary="Who the account is, as WeChat shows it")
+async def profile(call: Call, account_id: str) -> ProfileView:
+    call.allow(account_id)
+    shown = await call.service(PROFILES).show(call.service(ACCOUNTS).get(account_id), by=call.actor)
+    return ProfileView(
+        wxid=shown.wxid,
+        nickname=shown.nickname,
+        alias=shown.alias,
+        mobile=shown.mobile,
+        region=shown.region,
+        avatar_url=shown.avatar_url,
+    )
 
 
 @routes.put(PATH + "/{account_id}", role=Role.ADMIN, summary="Change an account")

@@ -151,5 +151,5 @@ def details_of(parcel: Parcel) -> dict[str, Any]:
     """What a message is made of beside its text and whom it mentions, as it is shown."""
     shown: dict[str, Any] = unstructure(asdict(parcel, recurse=False))
     if "length" in shown:
-        shown["seconds"] = shown.pop("length").total_seconds()
+        shown["seconds"] = shown.pop("length")
     return {name: value for name, value in shown.items() if name not in {"text", "mentions"}}

@@ -2,18 +2,22 @@
 
 from typing import Annotated, Any
 
+from aiohttp import web
 from attrs import field, frozen
 
+from daemon.codec import encode
 from daemon.domain.access import Role
 from daemon.domain.pause import Field, FieldKind
 from daemon.domain.workflow import Attachment, AttachmentKind, Usage
 from daemon.engine.analysis import Analysed
+from daemon.engine.asking import Follower
 from daemon.engine.chatting import Talk, Told
 from daemon.net.api.conversations import NodeView, node_view
 from daemon.net.api.fields import Identifier
 from daemon.net.api.services import ANALYSIS, CHATTING, WORKFLOW_DESK
 from daemon.net.server.call import Call
 from daemon.net.server.constraints import Length, Note, Pattern
+from daemon.net.server.events import MEDIA_TYPE, EventStream
 from daemon.net.server.routes import Routes
 
 routes = Routes("FastGPT")
@@ -44,6 +48,12 @@ class AskBody:
     ] = None
     variables: dict[str, Any] = field(factory=dict)
     attachments: Annotated[list[AttachmentBody], Length(0, 20)] = field(factory=list)
+    stream: Annotated[bool, Note("Told as it is made, in server-sent events: answer, restart, end, error.")] = False
+
+
+@frozen(kw_only=True)
+class PieceEvent:
+    text: str
 
 
 @frozen(kw_only=True)
@@ -106,8 +116,14 @@ class AnalysisView:
     request_id: str
 
 
-@routes.post(PATH + "/chat", role=ASKERS, summary="Ask a workflow, and wait for its answer", effect=True)
-async def chat(call: Call, body: AskBody) -> AnsweredView:
+@routes.post(
+    PATH + "/chat",
+    role=ASKERS,
+    summary="Ask a workflow, and wait for its answer",
+    effect=True,
+    produces=MEDIA_TYPE,
+)
+async def chat(call: Call, body: AskBody) -> AnsweredView | web.StreamResponse:
     await call.service(WORKFLOW_DESK).admit(body.workflow_id, call.actor)
     talk = Talk(
         workflow_id=body.workflow_id,
@@ -116,7 +132,18 @@ async def chat(call: Call, body: AskBody) -> AnsweredView:
         variables=body.variables,
         attachments=tuple(Attachment(kind=one.kind, url=one.url, name=one.name) for one in body.attachments),
     )
-    return _chat(await call.service(CHATTING).say(talk, by=call.actor), call.id)
+    if not body.stream:
+        return await _said(call, talk, None)
+    stream = EventStream(call)
+    follower = Follower(
+        heard=lambda text: stream.tell("answer", encode(PieceEvent(text=text))),
+        restarted=lambda: stream.tell("restart", encode({})),
+    )
+    return await stream.over(_said(call, talk, follower))
+
+
+async def _said(call: Call, talk: Talk, follower: Follower | None) -> AnsweredView:
+    return _chat(await call.service(CHATTING).say(talk, by=call.actor, follower=follower), call.id)
 
 
 @routes.post(PATH + "/intent", role=ASKERS, summary="Tell the intent of a text", effect=True)

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Annotated, BinaryIO
 from urllib.parse import quote
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from attrs import frozen
 
 from daemon.domain.access import Role
@@ -132,6 +132,8 @@ async def _sent(request: web.Request, file: BinaryIO, size: int, headers: dict[s
         response.headers["Content-Range"] = f"bytes {begin}-{end - 1}/{size}"
     response.content_length = end - begin
     await response.prepare(request)
+    if request.method == hdrs.METH_HEAD:
+        return response
     await asyncio.to_thread(file.seek, begin)
     while begin < end and (piece := await asyncio.to_thread(file.read, min(PIECE, end - begin))):
         await response.write(piece)

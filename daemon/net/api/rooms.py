@@ -78,6 +78,11 @@ class RoomChange:
 
 
 @frozen(kw_only=True)
+class Leaving:
+    account_id: Identifier
+
+
+@frozen(kw_only=True)
 class AnnouncementBody:
     account_id: Identifier
     text: Annotated[str, Length(1, 2000), Note("Everybody in the room is notified.")]
@@ -133,6 +138,13 @@ async def remove(call: Call, room: str, *, account_id: str, wxid: Members) -> No
     call.allow(account_id)
     account, wxids = call.service(ACCOUNTS).get(account_id), [Wxid(one) for one in wxid]
     await call.service(ROOMS).remove(account, Wxid(room), wxids, by=call.actor)
+
+
+@routes.post(ROOM + "/leave", role=Role.OPERATOR, summary="Leave a room", effect=True)
+async def leave(call: Call, room: str, body: Leaving) -> None:
+    call.allow(body.account_id)
+    account = call.service(ACCOUNTS).get(body.account_id)
+    await call.service(ROOMS).leave(account, Wxid(room), by=call.actor)
 
 
 @routes.get(ROOM + "/announcement", role=Role.OPERATOR, summary="Show a room's announcement")

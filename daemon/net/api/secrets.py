@@ -22,6 +22,7 @@ class SecretsView:
     replaceable: Annotated[bool, Note("Whether a rotation makes the new key by itself.")]
     values: int
     left: Annotated[int, Note("Values that still want an older key.")]
+    lost: Annotated[int, Note("Values that want a key which was not given: they cannot be read.")]
     old_keys: Annotated[list[str], Note("Older keys that were given. Backups made before the rotation want them.")]
 
 
@@ -50,5 +51,6 @@ def _view(status: Status) -> SecretsView:
         replaceable=status.replaceable,
         values=status.values,
         left=status.left,
+        lost=status.lost,
         old_keys=list(status.old_keys),
     )

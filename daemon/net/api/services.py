@@ -20,6 +20,7 @@ from daemon.engine.logins import Logins
 from daemon.engine.media import Media
 from daemon.engine.moments import Moments
 from daemon.engine.prices import Prices
+from daemon.engine.profiles import Profiles
 from daemon.engine.quotas import Quotas
 from daemon.engine.revokes import Revokes
 from daemon.engine.rooms import Rooms
@@ -37,6 +38,7 @@ ACT_DESK = web.AppKey("act_desk", ActDesk)
 CONTACTS = web.AppKey("contacts", Contacts)
 FRIENDS = web.AppKey("friends", Friends)
 MOMENTS = web.AppKey("moments", Moments)
+PROFILES = web.AppKey("profiles", Profiles)
 ROOMS = web.AppKey("rooms", Rooms)
 AUDIT = web.AppKey("audit", Audit)
 CAMPAIGNS = web.AppKey("campaigns", Campaigns)

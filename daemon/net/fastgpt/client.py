@@ -14,7 +14,7 @@ from daemon.errors import RemoteError, RemoteRefused, RemoteUnauthorized, Remote
 from daemon.net.fastgpt import wire_answer, wire_request
 from daemon.net.fastgpt.classify import DUPLICATE, SERVICE, classify
 from daemon.net.fastgpt.listen import Listening
-from daemon.net.fastgpt.wire_answer import Heard
+from daemon.net.fastgpt.wire_answer import Heard, Listener, OnText
 from daemon.net.fastgpt.wire_rows import rows
 from daemon.net.fastgpt.wire_values import document, items, text
 from daemon.net.fastgpt.wrapped import MOST_BYTES, Wrapped
@@ -42,15 +42,15 @@ class FastGpt:
     outbound: Outbound
     patience: Patience = field(factory=Patience)
 
-    async def run(self, workflow: Workflow, question: Question) -> Answer:
+    async def run(self, workflow: Workflow, question: Question, *, on_text: OnText | None = None) -> Answer:
         try:
-            return await self._ask(workflow, question)
+            return await self._ask(workflow, question, on_text)
         except asyncio.CancelledError:
             await self._stop(workflow, question)
             raise
 
     async def recover(self, workflow: Workflow, question: Question) -> Answer | None:
-        """Only an app that is named can be looked into; a run that was cut short left no answer."""
+        """Only a chat of an app that is named can be looked into; a run that was cut short left no answer."""
         if (chat := wire_request.chat(workflow, question)) is None:
             return None
         try:
@@ -60,11 +60,11 @@ class FastGpt:
         except RemoteRefused:
             return None  # no such chat, in the words of its version
 
-    async def _ask(self, workflow: Workflow, question: Question) -> Answer:
+    async def _ask(self, workflow: Workflow, question: Question, on_text: OnText | None) -> Answer:
         """A name that is taken is that of an earlier attempt: it has the answer, or was cut short."""
         for name in wire_request.names(question):
             try:
-                return await self._once(workflow, question, name)
+                return await self._once(workflow, question, name, on_text)
             except RemoteRefused as error:
                 if error.code != DUPLICATE:
                     raise
@@ -72,25 +72,28 @@ class FastGpt:
                 return earlier
         raise RemoteUnavailable("fastgpt.cut", service=SERVICE)
 
-    async def _once(self, workflow: Workflow, question: Question, name: str) -> Answer:
+    async def _once(self, workflow: Workflow, question: Question, name: str, on_text: OnText | None) -> Answer:
         clean = self._cleaner(workflow)
-        async with self.outbound.stream(
-            SERVICE,
-            "POST",
-            wire_request.completions(workflow),
-            json=wire_request.run(workflow, question, name),
-            headers=wire_request.headers(workflow),
-            timeouts=self._timeouts(workflow),
-            repeatable=False,
-            most_bytes=MOST_BYTES,
-        ) as stream:
-            heard = await self._heard(workflow, stream, clean)
-        return wire_answer.concluded(heard, clean, record=name)
+        with self.outbound.metered(SERVICE):
+            async with self.outbound.stream(
+                SERVICE,
+                "POST",
+                wire_request.completions(workflow),
+                json=wire_request.run(workflow, question, name),
+                headers=wire_request.headers(workflow),
+                timeouts=self._timeouts(workflow),
+                repeatable=False,
+                most_bytes=MOST_BYTES,
+            ) as stream:
+                heard = await self._heard(workflow, stream, clean, on_text)
+            return wire_answer.concluded(heard, clean, record=name)
 
-    async def _heard(self, workflow: Workflow, stream: Stream, clean: Callable[[str], str]) -> Heard:
+    async def _heard(
+        self, workflow: Workflow, stream: Stream, clean: Callable[[str], str], on_text: OnText | None
+    ) -> Heard:
         streamed = workflow.stream and not _is(stream.headers, "application/json")
         if streamed and stream.status == HTTPStatus.OK:
-            return await Listening(stream, clean, self.patience.tail).heard()
+            return await Listening(stream, clean, self.patience.tail, Listener(on_text=on_text)).heard()
         body = await stream.read()
         if stream.status != HTTPStatus.OK:
             raise classify(stream.status, stream.headers, body, clean)
@@ -137,15 +140,16 @@ class FastGpt:
         if chat is None or workflow.endpoint != "v2":
             return
         try:
-            await self.outbound.request(
-                SERVICE,
-                "POST",
-                wire_request.stop(workflow),
-                json=chat,
-                headers=wire_request.headers(workflow),
-                timeouts=Timeouts(connect=self.patience.stop, total=self.patience.stop),
-                repeatable=True,
-            )
+            with self.outbound.metered(SERVICE):
+                await self.outbound.request(
+                    SERVICE,
+                    "POST",
+                    wire_request.stop(workflow),
+                    json=chat,
+                    headers=wire_request.headers(workflow),
+                    timeouts=Timeouts(connect=self.patience.stop, total=self.patience.stop),
+                    repeatable=True,
+                )
         except RemoteError as error:
             log.info("run.stop_failed", workflow=workflow.id, error=error.code)
 

@@ -10,7 +10,7 @@ from attrs import define, field
 
 from daemon.domain.chat import Chat, ChatRecord
 from daemon.domain.checkup import CheckOutcome, CheckStep, Finding
-from daemon.domain.workflow import Question, Role, Said, Workflow
+from daemon.domain.workflow import Memory, Question, Role, Said, Workflow
 from daemon.errors import Invalid, Problem, RemoteError, RemoteLimited, RemoteRefused, RemoteUnauthorized
 from daemon.net.fastgpt import wire_chats
 from daemon.net.fastgpt.client import FastGpt, Patience
@@ -110,7 +110,8 @@ class FastGptDesk:
 
     async def _runs(self, workflow: Workflow, name: str) -> list[Finding]:
         said = Said(role=Role.USER, text="ping")
-        question = Question(turn_id=name, conversation=name, user="qiaod-check", messages=(said,))
+        chat = name if workflow.memory is Memory.SERVICE else None
+        question = Question(turn_id=name, conversation=chat, user="qiaod-check", messages=(said,))
         try:
             await FastGpt(self.outbound, self.patience).run(workflow, question)
         except RemoteError as error:

@@ -25,7 +25,7 @@ class Listening:
     stream: Stream
     clean: Callable[[str], str]
     tail: timedelta
-    _listener: Listener = field(factory=Listener, init=False)
+    _listener: Listener = field(factory=Listener)
     _reader: SseReader = field(factory=lambda: SseReader(MOST_EVENT), init=False)
     _spoke: bool = field(default=False, init=False)  # bytes came
     _broken: bool = field(default=False, init=False)

@@ -24,6 +24,7 @@ CITE = re.compile(r"[ \t]?\[[0-9a-fA-F]{24}\]\(CITE\)")  # marks of quoted sourc
 LOST = frozenset({"close", "abnormal_close", "error"})  # a model that was cut short did not finish its answer
 
 Clean = Callable[[str], str]
+OnText = Callable[[str], None]
 
 
 @define
@@ -37,6 +38,7 @@ class Heard:
     variables: dict[str, Any] = field(factory=dict)
     pause: Mapping[str, Any] | None = None
     error: str = ""  # what the last failed node said, told apart from the rows
+    chat: str = ""  # only a whole answer names it, in most versions also where we did not; a stream never does
 
     @property
     def asked(self) -> Pause | None:
@@ -53,6 +55,7 @@ class Heard:
 class Listener:
     """Takes a stream's events in whatever order they come."""
 
+    on_text: OnText | None = None  # hears each piece as it comes
     heard: Heard = field(factory=Heard)
     done: bool = False
     events: int = 0
@@ -86,6 +89,8 @@ class Listener:
             delta = document(document(choice).get("delta"))
             if said_now := text(delta.get("content")):  # a heartbeat's is empty, the stop chunk's is null
                 self.heard.texts.append(said_now)
+                if self.on_text is not None:
+                    self.on_text(said_now)
 
     def _detail(self, name: str, value: object) -> None:
         match name:
@@ -116,6 +121,7 @@ def whole(status: int, headers: Mapping[str, str], body: bytes, clean: Clean) ->
         detailed="responseData" in completion,
         variables=_variables(completion.get("newVariables")),
         error=said(completion.get("error")),
+        chat=text(completion.get("id")),
     )
     _add_content(heard, document(document(choices[0]).get("message")).get("content"))
     return heard
@@ -151,6 +157,7 @@ def concluded(heard: Heard, clean: Clean, *, record: str = "", recovered: bool =
         variables=heard.variables,
         pause=heard.asked,
         record=record,
+        chat=heard.chat,
     )
 
 

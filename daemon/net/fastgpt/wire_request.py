@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from daemon.domain.workflow import Attachment, AttachmentKind, Memory, Question, Said, Workflow
+from daemon.domain.workflow import Attachment, AttachmentKind, Question, Said, Workflow
 
 API = "/api"
 LONGEST_USER = 1024  # characters of customUid
@@ -51,9 +51,10 @@ def run(workflow: Workflow, question: Question, name: str) -> dict[str, Any]:
         "responseChatItemId": name,
         "customUid": question.user[:LONGEST_USER],
         "variables": {**workflow.variables, **question.variables},
-        "chatId": question.conversation,
-        "messages": [_message(line) for line in _messages(workflow, question)],
+        "messages": [_message(line) for line in _messages(question)],
     }
+    if question.conversation is not None:
+        body["chatId"] = question.conversation
     if workflow.app_id:
         body["appId"] = workflow.app_id
     return body
@@ -61,12 +62,14 @@ def run(workflow: Workflow, question: Question, name: str) -> dict[str, Any]:
 
 def chat(workflow: Workflow, question: Question) -> dict[str, str] | None:
     """What names the chat; None where FastGPT cannot be asked about it."""
-    return {"appId": workflow.app_id, "chatId": question.conversation} if workflow.app_id else None
+    if question.conversation is None or not workflow.app_id:
+        return None
+    return {"appId": workflow.app_id, "chatId": question.conversation}
 
 
-def _messages(workflow: Workflow, question: Question) -> tuple[Said, ...]:
-    """A chat that FastGPT remembers has the rest itself, its prompt included; to a new one all is told."""
-    return question.messages[-1:] if workflow.memory is Memory.SERVICE else question.messages
+def _messages(question: Question) -> tuple[Said, ...]:
+    """With a chatId FastGPT reads only the last one, and has the rest itself, its prompt included."""
+    return question.messages if question.conversation is None else question.messages[-1:]
 
 
 def _message(line: Said) -> dict[str, Any]:

@@ -33,9 +33,24 @@ class Wrapped:
         total: timedelta,
         json: Any = None,
         params: Mapping[str, str] | None = None,
-        repeatable: bool = True,
     ) -> Any:
-        """What it holds, by the first of its paths that is there: each version has its own."""
+        """What it holds, by the first of its paths that is there: each version has its own. Counted as one call."""
+        with self.outbound.metered(SERVICE):
+            reply = await self._first(
+                workflow, method, paths, timeouts=Timeouts(connect=connect, total=total), json=json, params=params
+            )
+            return _unwrapped(reply, self.cleaner(workflow))
+
+    async def _first(
+        self,
+        workflow: Workflow,
+        method: str,
+        paths: tuple[str, ...],
+        *,
+        timeouts: Timeouts,
+        json: Any,
+        params: Mapping[str, str] | None,
+    ) -> Reply:
         reply: Reply | None = None
         for path in paths:
             reply = await self.outbound.request(
@@ -45,14 +60,14 @@ class Wrapped:
                 json=json,
                 params=params,
                 headers=wire_request.headers(workflow),
-                timeouts=Timeouts(connect=connect, total=total),
-                repeatable=repeatable,
+                timeouts=timeouts,
+                repeatable=True,
                 most_bytes=MOST_BYTES,
             )
             if reply.status != HTTPStatus.NOT_FOUND:
                 break
         assert reply is not None
-        return _unwrapped(reply, self.cleaner(workflow))
+        return reply
 
     def cleaner(self, workflow: Workflow) -> Callable[[str], str]:
         """Makes FastGPT's words fit to be kept, whether or not its key is known to the log's redactor."""

@@ -7,6 +7,7 @@ from attrs import frozen
 from daemon.domain.access import within
 from daemon.net.api.accounts import CALLBACK_PATH
 from daemon.net.api.services import ACCOUNTS, CALLBACK_ALLOW, INTAKE
+from daemon.net.server.auth import DOOR
 from daemon.net.server.call import Call
 from daemon.net.server.constraints import Note
 from daemon.net.server.problems import Refused
@@ -37,10 +38,10 @@ async def deliver(call: Call, callback_key: str) -> Taken:
     """A wrong secret, or an account of somebody else, is answered like any path that is not there."""
     group = call.service(ACCOUNTS).behind_callback(callback_key)
     if group is None:
-        raise Refused(404)
+        raise _forged(call, "secret")
     body = await read_body(call.request, BODY_MOST)
     if not await call.service(INTAKE).receive(body, group, request_id=call.id):
-        raise Refused(404)
+        raise _forged(call, "account")
     return Taken()
 
 
@@ -54,8 +55,14 @@ async def deliver(call: Call, callback_key: str) -> Taken:
 async def deliver_unnamed(call: Call) -> Taken:
     """For a GeWe that cannot be given a secret. By default no address is allowed, and there is no such path."""
     if not within(call.address, call.service(CALLBACK_ALLOW)):
-        raise Refused(404)
+        raise _forged(call, "address")
     body = await read_body(call.request, BODY_MOST)
     if not await call.service(INTAKE).receive(body, None, request_id=call.id):
-        raise Refused(404)
+        raise _forged(call, "account")
     return Taken()
+
+
+def _forged(call: Call, wrong: str) -> Refused:
+    """Noted, and answered like any path that is not there."""
+    call.app[DOOR].strange(call.request, "callback.forged", CALLBACK_PATH, wrong=wrong)
+    return Refused(404)

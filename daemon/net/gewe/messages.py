@@ -9,7 +9,7 @@ from daemon.errors import Conflict
 from daemon.net.gewe.answers import sent_id, sent_number, sent_time
 from daemon.net.gewe.calls import Calls
 from daemon.net.gewe.parcels import form_of
-from daemon.net.gewe.sayings import REVOKE
+from daemon.net.gewe.sayings import REVOKE, SEND
 
 
 @define
@@ -20,7 +20,8 @@ class GeweMessenger:
 
     async def send(self, account: Account, outgoing: Outgoing) -> Accepted:
         form = form_of(outgoing.parcel, outgoing.to)
-        data = await self.calls.act(account, form.path, {"toWxid": outgoing.to, **form.fields}, timeouts=form.timeouts)
+        fields = {"toWxid": outgoing.to, **form.fields}
+        data = await self.calls.act(account, form.path, fields, timeouts=form.timeouts, sayings=SEND)
         return Accepted(
             wechat_id=sent_id(data, "newMsgId"), message_number=sent_number(data), wechat_time=sent_time(data)
         )

@@ -65,6 +65,17 @@ REVOKE: Sayings = (
     ),
 )
 
+SEND: Sayings = (
+    (
+        re.compile("下载(?:图片|文件|语音|视频)失败"),
+        lambda said: RemoteRefused("gewe.media_unfetched", service=SERVICE, detail=said),
+    ),
+    (
+        re.compile("(?:图片|文件|语音|视频)格式错误"),
+        lambda said: RemoteRefused("gewe.media_bad_format", service=SERVICE, detail=said),
+    ),
+)
+
 DOWNLOAD: Sayings = (
     (
         re.compile("NullPointerException|文件不存在|资源不存在|已过期"),

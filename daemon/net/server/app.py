@@ -14,6 +14,7 @@ from daemon.net.server.express import EXPRESS, Express
 from daemon.net.server.idempotency import Replays
 from daemon.net.server.observe import Surroundings, add_headers
 from daemon.net.server.openapi import document
+from daemon.net.server.problems import TELLER
 from daemon.net.server.routes import BODY_MOST, Route, Routes, checked
 from daemon.net.server.schema import Schemas
 
@@ -30,6 +31,7 @@ def build(
     for key, service in services.items():
         app[key] = service
     app[DOOR] = door
+    app[TELLER] = around.teller
     schemas, routes = Schemas(), in_order(tables)
     app[docs.DOCUMENT] = encode(document(routes, version=__version__))
     for route in routes:

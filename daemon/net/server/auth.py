@@ -1,5 +1,6 @@
 """Who is calling, and whether they may: keys and console sessions on TCP, the peer's uid on the Unix socket."""
 
+import os
 import socket
 import struct
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +25,7 @@ from daemon.store.lockouts import Ban
 
 log = structlog.get_logger()
 
+ROOT = 0  # the uid
 _UCRED = struct.Struct("3i")  # pid, uid, gid: what SO_PEERCRED gives
 
 
@@ -88,6 +90,7 @@ class Door:
     keys: Lockout
     pressure: Pressure
     proxies: Sequence[Network] = ()  # whose X-Forwarded-For and X-Forwarded-Proto are believed
+    own_uid: int = field(factory=os.geteuid)  # the daemon's
 
     @classmethod
     def standard(
@@ -125,7 +128,10 @@ class Door:
         if caller.cookie is not None:
             return _holder((await self.by_cookie(caller, caller.cookie))[0], caller)
         if caller.uid is not None and caller.uid in self.uids:
-            return Actor(id=f"uid:{caller.uid}", role=self.uids[caller.uid], source=UNIX)
+            actor = Actor(id=f"uid:{caller.uid}", role=self.uids[caller.uid], source=UNIX)
+            if caller.uid == ROOT != self.own_uid:
+                self.book.rooted(actor)
+            return actor
         if caller.uid is not None:
             raise Forbidden("auth.uid", uid=caller.uid)
         self.limits.take(STRANGERS, caller.place)
@@ -184,6 +190,10 @@ class Door:
         """Note for the audit log that somebody was kept from something."""
         detail = {"code": error.code, **{name: str(fact) for name, fact in error.facts.items()}}
         self.book.refused(actor or stranger(caller), "call.refused", f"{route.method} {route.path}", detail)
+
+    def strange(self, request: web.Request, action: str, target: str, **detail: str) -> None:
+        """Note for the audit log what a stranger tried. `target` is a route, never a path, which may hold a secret."""
+        self.book.refused(stranger(read_caller(request, self.proxies)), action, target, detail)
 
     async def _by_authorization(self, caller: Caller, authorization: str) -> Key:
         scheme, _, text = authorization.partition(" ")

@@ -27,6 +27,7 @@ HEADERS = web.RequestKey("headers", dict[str, str])  # for the answer, whatever 
 STATUSES = web.RequestKey("statuses", Mapping[type[QiaodError], int])
 ACTOR = web.RequestKey("actor", Actor)
 
+JSON = "application/json"
 _ANY = re.compile(".*", re.DOTALL)
 _NUMBERS: dict[str, tuple[Callable[[str], Any], re.Pattern[str]]] = {
     "integer": (int, re.compile(r"-?[0-9]{1,18}")),
@@ -59,7 +60,7 @@ class Endpoint:
         return known
 
     async def _answered(self, request: web.Request, caller: Caller, known: Actor | None) -> web.StreamResponse:
-        _acceptable(request, self.route.produces or "application/json")
+        _acceptable(request, self._produced())
         call = Call(
             app=request.app,
             request=request,
@@ -75,6 +76,10 @@ class Endpoint:
             return _respond(self.route, await self.route.handler(call, **arguments), query)
 
         return await self.replays.once(call, self.route, raw, answer)
+
+    def _produced(self) -> tuple[str, ...]:
+        own = self.route.produces or JSON
+        return (JSON, own) if self.route.signature.either else (own,)
 
     async def _arguments(self, call: Call, query: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         signature = self.route.signature
@@ -162,7 +167,7 @@ def _respond(route: Route, result: Any, query: Mapping[str, Any]) -> web.StreamR
     if reply.body is None:
         return web.Response(status=status, headers=headers)
     body = _listed(reply.body, query) if isinstance(reply.body, Page) else reply.body
-    return web.Response(body=encode(body), status=status, headers=headers, content_type="application/json")
+    return web.Response(body=encode(body), status=status, headers=headers, content_type=JSON)
 
 
 def _listed(page: "Page[Any]", query: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,12 +179,12 @@ def _listed(page: "Page[Any]", query: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _acceptable(request: web.Request, produced: str) -> None:
+def _acceptable(request: web.Request, produced: tuple[str, ...]) -> None:
     accepted = request.headers.get("Accept")
     if not accepted:
         return
-    family = produced.partition("/")[0] + "/*"
+    families = {kind.partition("/")[0] + "/*" for kind in produced}
     ranges = [part.partition(";") for part in accepted.lower().split(",")]
     named = {kind.strip() for kind, _, parameters in ranges if parameters.replace(" ", "") not in ("q=0", "q=0.0")}
-    if not named & {"*/*", family, produced, "application/problem+json"}:
+    if not named & {"*/*", *families, *produced, "application/problem+json"}:
         raise Refused(406)

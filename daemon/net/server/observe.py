@@ -10,7 +10,7 @@ from attrs import frozen
 
 from daemon.clock import Clock
 from daemon.ids import Ids
-from daemon.net.server.auth import peer_uid
+from daemon.net.server.auth import DOOR, peer_uid
 from daemon.net.server.endpoint import ACTOR, HEADERS, LANGUAGE, REQUEST_ID, STATUSES
 from daemon.net.server.language import choose
 from daemon.net.server.metrics import HttpMetrics
@@ -85,6 +85,7 @@ class Surroundings:
         if request.version < HttpVersion10:
             raise Refused(400)  # HTTP/0.9 has no headers to answer with, and no reader left
         if not self.admits(request):
+            request.app[DOOR].strange(request, "host.refused", pattern(request))
             raise Refused(421)  # DNS rebinding: another site's name for our address
 
     def _note(self, request: web.Request, response: web.StreamResponse, seconds: float) -> None:

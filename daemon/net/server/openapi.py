@@ -136,6 +136,8 @@ def _good(route: Route, status: int, schemas: Schemas) -> dict[str, Any]:
     elif answer is not None:
         schema = schemas.page(answer) if route.signature.listed else schemas.of(answer)
         response["content"] = {"application/json": {"schema": schema}}
+        if route.signature.either and route.produces:
+            response["content"][route.produces] = {}
     return response
 
 

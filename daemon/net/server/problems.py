@@ -107,12 +107,19 @@ class Teller:
         self, error: QiaodError, *, language: str, request_id: str, statuses: Statuses | None = None
     ) -> web.Response:
         status = status_of(error, statuses or {})
-        told = document(error, status, language=language, request_id=request_id)
-        text = self.redactor.clean(encode_text(told))
-        response = web.Response(body=text.encode(), status=status, content_type=MEDIA_TYPE, headers=_headers(error))
+        body = self.written(error, language=language, request_id=request_id, statuses=statuses)
+        response = web.Response(body=body, status=status, content_type=MEDIA_TYPE, headers=_headers(error))
         if status in ENDS:
             response.force_close()
         return response
+
+    def written(self, error: QiaodError, *, language: str, request_id: str, statuses: Statuses | None = None) -> bytes:
+        """The document alone, for an answer that has begun."""
+        told = document(error, status_of(error, statuses or {}), language=language, request_id=request_id)
+        return self.redactor.clean(encode_text(told)).encode()
+
+
+TELLER = web.AppKey("teller", Teller)
 
 
 def _headers(error: QiaodError) -> dict[str, str]:

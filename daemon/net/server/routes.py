@@ -3,7 +3,8 @@
 A handler is `async def name(call: Call, …) -> Answer`. Its other parameters say what it reads:
 a name that stands in the path is a path parameter; `body` is the body (an attrs class, or `bytes` for a raw one);
 `paging: Paging` is `?limit=&cursor=`; keyword-only ones are query parameters, and the filters of a list.
-The answer is an attrs class, a `Page[T]`, a `Reply[T]`, None (204), or an aiohttp response of its own making.
+The answer is an attrs class, a `Page[T]`, a `Reply[T]`, None (204), or an aiohttp response of its own making; or
+either of the first and the last.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable
-from types import NoneType
+from types import NoneType, UnionType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from aiohttp import web
@@ -33,6 +33,7 @@ class Signature:
     paging: bool
     answer: Any  # the type of the body; None for no body, web.StreamResponse for one of its own making
     listed: bool  # the answer is a page of `answer`
+    either: bool  # the answer may also be one of its own making: of the route's `produces`
 
 
 def read_signature(path: str, handler: Callable[..., Any]) -> Signature:
@@ -46,7 +47,8 @@ def read_signature(path: str, handler: Callable[..., Any]) -> Signature:
     missing = set(places) - {p.name for p in parameters}
     if unknown or missing:
         raise TypeError(f"{handler.__qualname__}: {unknown or sorted(missing)} and the path {path} disagree")
-    answer, listed = _answer(hints["return"])
+    told, either = _alternative(hints["return"])
+    answer, listed = _answer(told)
     return Signature(
         path=tuple(t for p, t in typed if p.name in places),
         query=tuple(t for p, t in typed if p.kind is p.KEYWORD_ONLY),
@@ -54,7 +56,16 @@ def read_signature(path: str, handler: Callable[..., Any]) -> Signature:
         paging=any(p.name == "paging" and t.kind is Paging for p, t in typed),
         answer=answer,
         listed=listed,
+        either=either,
     )
+
+
+def _alternative(kind: Any) -> tuple[Any, bool]:
+    """`View | web.StreamResponse` without its second half, and whether it had one."""
+    parts = get_args(kind) if isinstance(kind, UnionType) else ()
+    if web.StreamResponse not in parts or len(parts) != 2:
+        return kind, False
+    return next(part for part in parts if part is not web.StreamResponse), True
 
 
 def _answer(kind: Any) -> tuple[Any, bool]:

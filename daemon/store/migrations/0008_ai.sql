@@ -9,8 +9,10 @@ CREATE INDEX turns_asking ON turns (conversation_id) WHERE state = 'asking';
 -- Conversations whose chat at the service is not named after them any more: an abandoned question cannot be cancelled there.
 CREATE TABLE chats (
     conversation TEXT PRIMARY KEY,
-    chat         TEXT NOT NULL
+    chat         TEXT NOT NULL,
+    used_ms      INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX chats_used ON chats (used_ms);
 
 -- What a workflow waits for: one question a conversation.
 CREATE TABLE pauses (
@@ -38,6 +40,7 @@ CREATE TABLE batches (
     created_ms  INTEGER NOT NULL,
     ended_ms    INTEGER
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX batches_ended ON batches (ended_ms) WHERE ended_ms IS NOT NULL;
 
 CREATE TABLE batch_items (
     batch_id         TEXT NOT NULL REFERENCES batches (id),

@@ -95,12 +95,47 @@ async def test_it_answers_in_pieces_of_any_size(here: Here, split: int) -> None:
 
 async def test_it_is_told_the_history_where_it_does_not_remember(here: Here) -> None:
     prompt, earlier = Said(role=Role.SYSTEM, text="Be kind."), Said(role=Role.ASSISTANT, text="Hello.")
-    question = evolve(QUESTION, messages=(prompt, Said(role=Role.USER, text="Hi"), earlier, *QUESTION.messages))
+    told = (prompt, Said(role=Role.USER, text="Hi"), earlier, *QUESTION.messages)
+    here.sim.play(Script(answer="{earlier}"))
+    ours = evolve(here.workflow, memory=Memory.DAEMON)
 
-    await here.assistant.run(evolve(here.workflow, memory=Memory.DAEMON), question)
+    answer = await here.assistant.run(ours, evolve(QUESTION, conversation=None, messages=told))
 
+    assert answer.text == "Be kind. / Hi / Hello."
     (entry,) = here.sim.ledger.of(COMPLETIONS)
     assert [message["role"] for message in entry.body["messages"]] == ["system", "user", "assistant", "user"]
+
+
+async def test_in_a_chat_it_goes_by_what_it_remembers_itself(here: Here) -> None:
+    here.sim.play(Script(answer="one"), times=1)
+    here.sim.play(Script(answer="{earlier}"))
+    await here.asked("turn-1")
+
+    assert (await here.asked("turn-2")).text == f"{ASKED} / one"
+
+
+async def test_a_pause_without_a_chat_of_ours_goes_on_where_it_says_which_it_is_in(here: Here) -> None:
+    here.sim.play(evolve(USUAL, interactive=SELECT))
+    ours, alone = evolve(here.workflow, memory=Memory.DAEMON), evolve(QUESTION, conversation=None)
+    if not here.workflow.stream and not here.sim.profile.interactive_content:
+        with pytest.raises(RemoteNonsense):
+            await here.assistant.run(ours, alone)
+        return
+    paused = await here.assistant.run(ours, alone)
+    assert paused.pause is not None
+    assert bool(paused.chat) is (not here.workflow.stream and here.sim.profile.resolved_id)  # a stream never says
+    if paused.chat:
+        chosen = Said(role=Role.USER, text="Refund")
+        reply = evolve(alone, conversation=paused.chat, messages=(chosen,), resumes=paused.record)
+        assert (await here.assistant.run(ours, reply)).text == CHINESE
+
+
+async def test_a_stream_is_heard_as_it_comes(here: Here) -> None:
+    heard = list[str]()
+    answer = await here.assistant.run(here.workflow, QUESTION, on_text=heard.append)
+
+    assert "".join(heard) == (answer.text if here.workflow.stream else "")
+    assert (len(heard) > 1) is here.workflow.stream
 
 
 async def test_a_pause_is_shown_and_its_answer_goes_on(here: Here) -> None:
