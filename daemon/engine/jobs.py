@@ -246,8 +246,7 @@ class Jobs:
     async def _write(self, attempt: Attempt, outcome: Outcome) -> None:
         """Until the store takes it: what a handler did in the world must not be forgotten."""
         settled = settle(attempt.job, outcome, now=self._clock.now(), retry=attempt.lane.retry, random=self._random)
-        bury = attempt.lane.bury if settled.state is JobState.DEAD else None
-        rest = None if bury is None else partial(bury, job=settled)
+        rest = _burial(attempt.lane, settled)
         pause = FIRST_PAUSE
         while True:
             try:
@@ -273,6 +272,11 @@ class Jobs:
     async def _ended(self, seconds: float) -> None:
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=seconds)
+
+
+def _burial(lane: Lane, settled: Job) -> Work | None:
+    bury = lane.bury
+    return None if bury is None or settled.state is not JobState.DEAD else lambda tx: bury(tx, settled)
 
 
 def _requeue(tx: Tx, job_id: JobId, *, by: Actor) -> None:

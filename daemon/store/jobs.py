@@ -132,7 +132,8 @@ def recover(tx: Tx) -> Recovered:
                         interrupted = interrupted + 1 - parked,
                         attempts = attempts - 1
          WHERE state = 'running' AND epoch < $1
-        RETURNING *
+        RETURNING id, lane, key, args, state, attempts, interrupted, epoch, due_ms, created_ms, started_ms, ended_ms,
+                  unique_key, rerun, last_error, request_id
         """,
         tx.epoch,
         tx.now_ms,

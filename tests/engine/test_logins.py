@@ -165,4 +165,4 @@ async def test_a_proxys_password_is_sealed_anew_with_the_other_secrets(tmp_path:
         await here.logins.begin(here.account_id, method=LoginMethod.QR, region=REGION, proxy=proxy, by=ANN)
         sealed = await here.db.read(lambda tx: tx.value("SELECT proxy FROM logins"))
         assert b"password" not in sealed
-        assert await here.db.read(lambda tx: sum(secrets.wanted(tx).values())) == 2
+        assert await here.db.read(lambda tx: sum(map(len, secrets.wanted(tx).values()))) == 2

@@ -11,9 +11,10 @@ from daemon.engine.intake import Intake
 from daemon.errors import NotFound, QiaodError, StoreUnavailable
 from daemon.net.gewe import callback
 from daemon.net.server.guard import Connection
-from daemon.secret import Redactor
+from daemon.secret import Redactor, Secret
 from daemon.store import writer
 from daemon.store.identity import Identity
+from daemon.vault import Vault
 
 
 def blind_guard() -> None:
@@ -76,6 +77,21 @@ def blind_redactor() -> None:
     _put(Redactor, "clean", clean)
 
 
+def plain_column() -> None:
+    """A token is written as it is, beside the sealed one."""
+    seal = Vault.seal
+
+    def careless(self: Vault, context: str, secret: Secret) -> bytes:
+        return seal(self, context, secret) + secret.reveal().encode()
+
+    def opened(self: Vault, context: str, sealed: bytes) -> Secret:
+        return opening(self, context, sealed[: len(sealed) - (len(sealed) - 37) // 2])
+
+    opening = Vault.open
+    _put(Vault, "seal", careless)
+    _put(Vault, "open", opened)
+
+
 def lone_commits() -> None:
     """Each write has a commit of its own."""
     _put(writer, "BATCH", 1)
@@ -95,6 +111,7 @@ BUGS: dict[str, Callable[[], None]] = {
         endless_patience,
         telling_refusal,
         blind_redactor,
+        plain_column,
         lone_commits,
     )
 }

@@ -1,4 +1,4 @@
-"""The master key of a process is replaced, and the process killed in the middle: whatever the moment, all is readable."""
+"""The master key of a process is replaced, and the process killed in the middle: whenever, all stays readable."""
 
 import asyncio
 import os
@@ -6,7 +6,6 @@ import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from daemon.vault import sealed_with
 from tests.faults.living import ACCOUNTS, ROOT, TOKEN, Living, living
 
 MANY = 400  # accounts, so that sealing anew takes a few transactions
-LIVES = 6
+MOMENTS = (0.01, 0.03, 0.06)  # seconds after the request
 
 pytestmark = pytest.mark.torture
 
@@ -32,7 +31,7 @@ def multiply(state: Path) -> None:
         for number in range(MANY):
             row = dict(zip(columns, first, strict=True)) | {"app_id": f"wx_{number:04}", "id": f"account-{number:04}"}
             row["wxid"] = f"wxid_{number:04}"
-            row["callback_group"] = row.get("callback_group") and row["id"]
+            row["callback_group"] = row["id"]
             row["token"] = vault.seal(
                 f"accounts|{row['id']}|token", vault.open(f"accounts|{first[0]}|token", sealed(db))
             )
@@ -85,21 +84,20 @@ async def rotate(daemon: Living) -> asyncio.subprocess.Process:
 
 
 async def test_a_rotation_survives_kill_9_at_any_moment(tmp_path: Path) -> None:
-    state, random, torn = tmp_path / "s", Random(7), 0
+    state = tmp_path / "s"
     async with living(state) as daemon:
         await daemon.stop()
         multiply(state)
-        for _ in range(LIVES):
+        for moment in MOMENTS:
             await daemon.start()
             await sealing_done(daemon)
             asking = asyncio.create_task(daemon.call("POST", "/api/v1/secrets/rotate"))
-            await asyncio.sleep(random.uniform(0, 0.06))
+            await asyncio.sleep(moment)
             assert daemon.process
             daemon.process.kill()
             await daemon.ended()
             await asyncio.gather(asking, return_exceptions=True)
             assert tokens(state) == {TOKEN}
-            torn += len(wanted(state)) > 1
         await daemon.start()
         found = await sealing_done(daemon)
         assert (await daemon.call("POST", "/api/v1/audit/verify"))[1]["whole"]

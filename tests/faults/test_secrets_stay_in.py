@@ -58,10 +58,10 @@ class Mine:
 
 
 @asynccontextmanager
-async def mine(folder: Path, *, bug: str = "") -> AsyncIterator[Mine]:
+async def mine(folder: Path, *, bug: str = "", more: dict[str, str] | None = None) -> AsyncIterator[Mine]:
     setup = GeweSetup(accounts={APP_ID: BOT}, tokens=(TOKEN,), knobs=Knobs(token_in_body=True))
     keys = FastGptSetup(keys={KEY: DEMO_APP.id})
-    environ = {"QIAOD_LOG_LEVEL": "debug", "QIAOD_JOBS_ATTEMPTS": "2"}
+    environ = {"QIAOD_LOG_LEVEL": "debug", "QIAOD_JOBS_ATTEMPTS": "2"} | (more or {})
     living_there = living(folder / "s", bug=bug, environ=environ)
     async with gewe_simulator(setup) as gewe, fastgpt_simulator(keys) as fastgpt, living_there as daemon:
         (held,) = (await daemon.call("GET", ACCOUNTS))[1]["data"]

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from daemon.codec import encode, parse
 from daemon.net.sse import SseReader
@@ -99,3 +100,22 @@ async def test_a_caller_who_leaves_stops_the_run_and_its_seat_is_free(tmp_path: 
         states = await h.bridge.engine.db.read(lambda tx: [row["state"] for row in tx.all("SELECT state FROM charges")])
         assert states == ["reserved"]  # nobody knows what it cost: settled at its estimate, as after any cut
         assert (await h.api.get("/api/v1/integrations/fastgpt/stats"))["failed_requests"] == 0
+
+
+async def test_a_caller_who_does_not_read_is_cut_and_the_run_stopped(tmp_path: Path) -> None:
+    workflow = {"endpoint": "v2", "memory": "service"}
+    async with house(tmp_path, workflow=workflow) as h:
+        h.fastgpt.play(Script(answer="长" * 2_400_000, chunks=600))  # more than the kernel keeps on the way
+        body = encode({"workflow_id": h.workflow_id, "message": "说", "stream": True})
+        url = urlsplit(h.api.url)
+        reader, writer = await asyncio.open_connection(url.hostname, url.port, limit=1024)
+        writer.write(
+            f"POST {FASTGPT}/chat HTTP/1.1\r\nHost: {url.netloc}\r\nAuthorization: Bearer {h.api.key}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        async with asyncio.timeout(10):
+            await h.fastgpt.ledger.wait_for("*/chat/stop")
+        with suppress(ConnectionError):
+            assert b"event: end" not in await reader.read()
+        writer.transport.abort()

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.sim.faults import Fault, Kind
+from daemon.sim.gewe import GeweSetup
 from tests.flows.house import APP_ID, BOT, House, house
 
 PATH = "/api/v1/integrations"
@@ -133,14 +134,17 @@ async def test_a_sync_finds_what_changed_behind_our_back_and_repairs_it(tmp_path
 
 
 async def test_a_sync_learns_who_the_account_is(tmp_path: Path) -> None:
-    async with house(tmp_path) as there:
-        account = await there.api.get(f"{PATH}/gewe/accounts/{there.account_id}")
-        writable = ("app_id", "name", "base_url", "workflow_id")
-        body = {name: account[name] for name in writable}
-        status, _ = await there.api.call("PUT", f"{PATH}/gewe/accounts/{there.account_id}", body)
-        assert status == 200
+    other, wxid = "wx_demoAppId000000000002", "wxid_bot000000000002"
+    gewe = GeweSetup(accounts={APP_ID: BOT, other: wxid})
+    async with house(tmp_path, gewe=gewe) as there:
+        new = {"app_id": other, "name": "Second", "base_url": there.gewe.base_url, "token": there.gewe.token}
+        added = await there.api.post(f"{PATH}/gewe/accounts", new)
         found = await there.api.post(f"{PATH}/services/sync")
-        assert ("wxid", BOT, True) in [(one["field"], one["theirs"], one["repaired"]) for one in found["differences"]]
+        learnt = [one for one in found["differences"] if one["field"] == "wxid"]
+        assert [(one["object"], one["theirs"], one["repaired"]) for one in learnt] == [
+            (f"account:{added['id']}", wxid, True)
+        ]
+        assert (await there.api.get(f"{PATH}/gewe/accounts/{added['id']}"))["wxid"] == wxid
 
 
 async def test_alerts_have_the_shape_of_the_seed(tmp_path: Path) -> None:

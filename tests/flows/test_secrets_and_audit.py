@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from daemon.bridge import Bridge, open_bridge
 from daemon.cli.main import cli
@@ -17,6 +17,7 @@ from daemon.errors import QiaodError
 from daemon.master_key import find_master_key, new_key, vault_of
 from daemon.secret import Redactor
 from daemon.settings import Settings
+from daemon.store.backup import make
 from tests.flows.house import Api, quick
 
 TOKEN = "gewe-token-0123456789abcdef"
@@ -137,3 +138,54 @@ async def test_the_command_verifies_a_store_at_rest_and_names_the_forged_row(tmp
     forged = await asyncio.to_thread(CliRunner().invoke, cli, command)
     assert forged.exit_code == 65
     assert f'"broken": {{"seq": {seq}, "why": "changed"}}' in forged.output
+
+
+def flip(db: sqlite3.Connection) -> None:
+    """One bit of one row's detail."""
+    (detail,) = db.execute("SELECT detail FROM audit WHERE seq = 3").fetchone()
+    db.execute("UPDATE audit SET detail = ? WHERE seq = 3", (detail[:-1] + chr(ord(detail[-1]) ^ 1),))
+
+
+def delete(db: sqlite3.Connection) -> None:
+    db.execute("DELETE FROM audit WHERE seq = 3")
+
+
+def swap(db: sqlite3.Connection) -> None:
+    db.execute("UPDATE audit SET seq = 1000 WHERE seq = 3")
+    db.execute("UPDATE audit SET seq = 3 WHERE seq = 4")
+    db.execute("UPDATE audit SET seq = 4 WHERE seq = 1000")
+
+
+def traces(folder: Path) -> dict[str, tuple[int, bytes]]:
+    return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.iterdir()}
+
+
+async def verified(config: Path, file: Path) -> Result:
+    command = ["audit", "verify", "--config", str(config), "--json", "--file", str(file)]
+    return await asyncio.to_thread(CliRunner().invoke, cli, command)
+
+
+async def test_a_copy_and_a_backup_are_verified_without_a_trace_and_a_touched_one_is_found(tmp_path: Path) -> None:
+    settings = quick(tmp_path)
+    config, copies = tmp_path / "qiaod.toml", tmp_path / "copies"
+    config.write_text(f'[daemon]\nstate_dir = "{settings.daemon.state_dir}"\n')
+    async with aiohttp.ClientSession() as http, opening(settings) as bridge:
+        await furnish(bridge, http)
+        backup = make(settings.database, copies, SystemClock()).path
+        live = await verified(config, settings.database)  # try again when it is stopped
+        assert (live.exit_code, "has" in live.output) == (75, True)
+    for name, meddle, why in (("flip", flip, "changed"), ("delete", delete, "missing"), ("swap", swap, "changed")):
+        for number, source in enumerate((settings.database, backup)):
+            folder = tmp_path / f"{name}{number}"
+            folder.mkdir()
+            file = folder / "store.db"
+            file.write_bytes(source.read_bytes())
+            before = traces(folder)
+            assert (await verified(config, file)).exit_code == 0
+            assert traces(folder) == before
+            with sqlite3.connect(file) as db:
+                meddle(db)
+            db.close()
+            found = await verified(config, file)
+            assert found.exit_code == 65
+            assert f'"broken": {{"seq": 3, "why": "{why}"}}' in found.output

@@ -174,6 +174,7 @@ async def test_a_turn_that_a_fallback_answered_shows_it_and_raises_an_alert(tmp_
         assert await open_alerts(h) == ["turn.degraded"]
         right = {"name": "Second", "base_url": h.fastgpt.base_url, "key": DEMO_KEY, "app_id": DEMO_APP.id}
         assert (await h.api.call("PUT", f"{WORKFLOWS}/{second}", right))[0] == 200
+        assert await open_alerts(h) == []  # it is another one now
         await h.writes("还在吗")
         assert (await h.replies(2))[-1] == "收到：还在吗"
         assert ((await last_turn(h))["degraded"], await open_alerts(h)) == ("", [])

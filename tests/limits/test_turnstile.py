@@ -22,14 +22,13 @@ async def pass_through(gate: Turnstile, name: str, passed: list[str], *, ahead: 
 
 async def test_those_who_wait_go_in_order_and_who_goes_ahead_goes_first() -> None:
     gate, passed = Turnstile(), list[str]()
-    async with asyncio.TaskGroup() as group:
-        async with gate.turn("a"):
-            for name in ("first", "second"):
-                group.create_task(pass_through(gate, name, passed))
-            await soon()
-            group.create_task(pass_through(gate, "reply", passed, ahead=True))
-            await soon()
-            assert passed == []
+    async with asyncio.TaskGroup() as group, gate.turn("a"):
+        for name in ("first", "second"):
+            group.create_task(pass_through(gate, name, passed))
+        await soon()
+        group.create_task(pass_through(gate, "reply", passed, ahead=True))
+        await soon()
+        assert passed == []
     assert passed == ["reply", "first", "second"]
 
 
@@ -41,13 +40,12 @@ async def test_another_key_does_not_wait() -> None:
 
 async def test_who_loses_patience_leaves_the_line_to_those_behind() -> None:
     gate, passed = Turnstile(), list[str]()
-    async with asyncio.TaskGroup() as group:
-        async with gate.turn("a"):
-            with pytest.raises(TimeoutError):
-                async with gate.turn("a", patience=0.01):
-                    passed.append("impatient")
-            group.create_task(pass_through(gate, "next", passed))
-            await soon()
+    async with asyncio.TaskGroup() as group, gate.turn("a"):
+        with pytest.raises(TimeoutError):
+            async with gate.turn("a", patience=0.01):
+                passed.append("impatient")
+        group.create_task(pass_through(gate, "next", passed))
+        await soon()
     assert passed == ["next"]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from daemon.clock import from_ms, to_ms
 from daemon.ids import Ids
-from daemon.store import connect
+from daemon.store import connect, pauses
 from daemon.store.migrate import migrate
 from daemon.store.retention import PAGES, ROWS, SLACK, Cursor, Keep, prune_once, shrink
 from daemon.store.tx import Tx
@@ -196,6 +196,18 @@ def test_samples_events_and_expired_callback_keys_go_too() -> None:
     clock.advance(LONG_AGO.total_seconds())
     assert prune_all(at(tx, clock)) == {"quarantine": 1, "callback_events": 1, "callback_keys": 1}
     assert tx.value("SELECT hash FROM callback_keys") == b"in use"
+
+
+def test_a_chat_goes_when_nobody_went_on_in_it_for_long() -> None:
+    clock = FakeClock()
+    tx = open_tx(clock)
+    for name in ("left", "used"):
+        tx.run("INSERT INTO chats (conversation, chat, used_ms) VALUES ($1, 'other', $2)", name, tx.now_ms)
+    clock.advance(KEEP.messages.total_seconds())
+    assert pauses.chat_of(at(tx, clock), "used") == "other"
+    clock.advance(1)
+    assert prune_all(at(tx, clock)) == {"chats": 1}
+    assert (pauses.chat_of(tx, "left"), pauses.chat_of(tx, "used")) == ("left", "other")
 
 
 STATES = st.sampled_from(["ready", "running", "done", "dead", "cancelled"])

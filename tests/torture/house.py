@@ -71,6 +71,7 @@ class House:
     gewe: GeweSimulator
     fastgpt: FastGptSimulator
     load: Load
+    api: Path  # the socket of operators
     pace: Pace | None = None
 
     @property
@@ -136,23 +137,32 @@ async def house(
         url = f"http://127.0.0.1:{http.getsockname()[1]}{path}"
         writing = await stack.enter_async_context(load(url, bots, folder / ACKED, people=people))
         pace = Pace(rate=(per_minute - burst) / 60, burst=burst)
-        yield House(folder=folder, daemon=daemon, gewe=gewe, fastgpt=fastgpt, load=writing, pace=pace)
+        yield House(
+            folder=folder, daemon=daemon, gewe=gewe, fastgpt=fastgpt, load=writing, api=sockets / "api", pace=pace
+        )
+
+
+@asynccontextmanager
+async def operator(api: Path) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(api))) as http:
+        yield http
 
 
 async def _furnish(api: Path, accounts: Mapping[str, str], gewe: GeweSimulator, fastgpt: FastGptSimulator) -> str:
     """Through the local API, as an operator does; the path that callbacks come to."""
     workflow = {"name": "Sales", "base_url": fastgpt.base_url, "key": DEMO_KEY, "app_id": DEMO_APP.id}
     paths = []
-    async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(api))) as http:
-        workflow_id = (await _post(http, "/api/v1/workflows", workflow))["id"]
+    async with operator(api) as http:
+        workflow_id = (await post(http, "/api/v1/workflows", workflow))["id"]
         for app_id, wxid in accounts.items():
             account = {"app_id": app_id, "wxid": wxid, "name": app_id, "token": gewe.token, "base_url": gewe.base_url}
-            added = await _post(http, "/api/v1/integrations/gewe/accounts", account | {"workflow_id": workflow_id})
+            added = await post(http, "/api/v1/integrations/gewe/accounts", account | {"workflow_id": workflow_id})
             paths.append(added["callback_url"])
     return str(paths[0])
 
 
-async def _post(http: aiohttp.ClientSession, path: str, body: dict[str, Any]) -> dict[str, Any]:
+async def post(http: aiohttp.ClientSession, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """As an operator; what is answered."""
     headers = {"Content-Type": "application/json"}
     async with http.post("http://localhost" + path, data=encode(body), headers=headers) as answer:
         document: dict[str, Any] = parse(await answer.read())

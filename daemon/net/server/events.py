@@ -38,9 +38,10 @@ class EventStream:
     _stirred: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     def tell(self, name: str, data: bytes) -> None:
-        """Never waits. `data` is JSON, which has no line breaks. Too much of it unread cuts the connection."""
+        """Never waits. `data` is JSON, which has no line breaks. Too much of it unread cuts the connection; one alone,
+        however long, is none that waits."""
         event = f"event: {name}\ndata: ".encode() + data + b"\n\n"
-        if self._bytes + len(event) > self.most_waiting:
+        if self._bytes and self._bytes + len(event) > self.most_waiting:
             self._cut()
             return
         self._bytes += len(event)
@@ -58,6 +59,7 @@ class EventStream:
             while not task.done():
                 await self._write_waiting(response)
                 await self._rest(response)
+            await self._write_waiting(response)
             self._conclude(task)
             await self._write_waiting(response)
             await response.write_eof()

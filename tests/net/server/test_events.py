@@ -82,6 +82,17 @@ async def test_what_is_told_comes_at_once_and_the_whole_at_the_end() -> None:
         assert b'event: end\ndata: {"whole":1}\n\n' in await reader.readuntil(b"0\r\n\r\n")
 
 
+async def test_a_whole_that_is_longer_than_what_may_wait_is_told_to_who_reads() -> None:
+    async def work(stream: EventStream) -> str:
+        stream.tell("answer", b"x" * 90_000)
+        return "y" * 200_000
+
+    async with serving(work, most_waiting=100_000) as here, calling(here, limit=2**20) as reader, asyncio.timeout(5):
+        told = await reader.readuntil(b"0\r\n\r\n")
+        assert b"x" * 90_000 in told
+        assert b"y" * 200_000 in told
+
+
 async def test_an_error_is_told_as_its_problem_document() -> None:
     async def work(_: EventStream) -> None:
         raise NotFound("workflow.not_found", id="w")
