@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
 	--no-emit-index-url --no-header --no-annotate
 
-.PHONY: help run demo test check bench torture fmt docs lock clean
+.PHONY: help run demo test check bench torture fmt docs shown lock clean
 
 help:
 	@echo 'make demo     try everything, with simulated WeChat and AI'
@@ -18,6 +18,7 @@ help:
 	@echo 'make torture  real processes under faults, at length'
 	@echo 'make fmt      format'
 	@echo 'make docs     write the pages that are made from the code'
+	@echo 'make shown    write docs/shown.md: which test shows which route and method; takes minutes'
 	@echo 'make lock     resolve the requirements anew'
 	@echo 'make clean    remove what the others made; ./state stays'
 
@@ -48,6 +49,12 @@ fmt: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m tests.documents
+
+# Made of what the tests really call: those of the whole daemon, of its neighbours, and of the command.
+shown: $(READY)
+	mkdir -p .cache && rm -f .cache/shown
+	SHOWN=.cache/shown $(BIN)/pytest -q -n 2 tests/flows tests/net tests/cli
+	$(BIN)/python -m tests.shown .cache/shown
 
 lock: $(READY)
 	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv

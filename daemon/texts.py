@@ -390,7 +390,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "gewe.media_gone": ("The medium is gone for good: {detail}", "媒体文件已失效：{detail}"),
     "gewe.media_store_down": ("The store that holds the medium fails: {detail}", "媒体文件的存储服务出错：{detail}"),
     "gewe.media_too_large": ("The medium is larger than {most_bytes} bytes.", "媒体文件超过 {most_bytes} 字节。"),
-    "gewe.media_unfetched": ("GeWe could not fetch the file from its URL: {detail}", "GeWe 无法下载该地址的文件：{detail}"),
+    "gewe.media_unfetched": (
+        "GeWe could not fetch the file from its URL: {detail}",
+        "GeWe 无法下载该地址的文件：{detail}",
+    ),
     "gewe.media_unavailable": ("GeWe has no address for this medium.", "GeWe 没有返回该媒体文件的地址。"),
     "gewe.moments_one_kind": (
         "A post has pictures, or a video, or a link, or text alone.",

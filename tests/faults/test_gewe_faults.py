@@ -218,7 +218,7 @@ async def test_a_rejected_token_stops_the_account_until_it_is_replaced(tmp_path:
 async def test_a_reply_that_comes_too_late_expires_instead_of_being_sent(tmp_path: Path) -> None:
     async with house(tmp_path) as h:
         settings = h.bridge.settings
-        h.bridge.apply(evolve(settings, gewe=evolve(settings.gewe, reply_ttl=BRIEF)))
+        await h.bridge.apply(evolve(settings, gewe=evolve(settings.gewe, reply_ttl=BRIEF)))
         offline = h.gewe.faults.add(fault(Kind.ERROR, name="offline", times=None))
         await h.writes("几点开门?")
         reply = (await h.settled(SENDS, "state", {"waiting"}))[0]["id"]
