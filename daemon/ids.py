@@ -32,3 +32,9 @@ class Ids:
         """Never make an id below `identifier`: said at start with the greatest stored one."""
         number = uuid.UUID(identifier).int
         self._last = max(self._last, (number >> 80 << _COUNTER_BITS) | ((number >> 64) & 0xFFF))
+
+
+def least_at(milliseconds: int) -> str:
+    """Below every id made from then on, and above none of those made before: ids begin with their time."""
+    digits = f"{max(0, milliseconds):012x}"
+    return f"{digits[:8]}-{digits[8:]}"

@@ -161,6 +161,7 @@ def settle() -> None:
     """What is there once all is built stays: the collector need not look at it again, nor so often at what comes."""
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
 
 

@@ -1,5 +1,6 @@
 """`qiaod serve`: run the daemon until it is told to stop."""
 
+import gc
 import os
 import sys
 from functools import partial
@@ -27,6 +28,7 @@ def serve(config: Path | None) -> None:
     path = file_of(config, os.environ)
     settings = load(path, os.environ)
 
+    gc.disable()  # importing makes a thousand classes and no garbage: a fifth of a start; main.settle enables it again
     from daemon.bridge import open_bridge
     from daemon.main import Bridge, run
 

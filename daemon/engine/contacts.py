@@ -8,7 +8,7 @@ from attrs import define, frozen
 
 from daemon.codec import decode, encode
 from daemon.domain.access import SYSTEM, Actor
-from daemon.domain.account import Account
+from daemon.domain.account import Account, Product
 from daemon.domain.act import ActKind, ActState
 from daemon.domain.contact import Change, ContactChange
 from daemon.domain.job import Job, NewJob
@@ -18,7 +18,7 @@ from daemon.engine.accounts import Accounts
 from daemon.engine.acts import Acts, until_renewed
 from daemon.engine.jobs import Done, Result, Snooze
 from daemon.engine.ports import Contacts as ContactsPort
-from daemon.errors import NotFound, NotSupported, QuotaExceeded, RemoteError, RemoteUnavailable
+from daemon.errors import NotFound, QuotaExceeded, RemoteError, RemoteUnavailable
 from daemon.store import audit, contacts, conversations, jobs
 from daemon.store.contacts import Book, ContactKind, Known
 from daemon.store.database import Database
@@ -154,13 +154,13 @@ class Refresh:
 
     async def _list(self, account: Account, args: Args) -> Result:
         try:
-            if args.looks == 0:
+            if args.looks == 0 or account.product is Product.SELF_HOSTED:  # which has no cache to look into
                 ids = await self._ids(account, ActKind.CONTACTS_LIST, lambda: self.port.ids(account))
             else:
                 ids = await self._ids(account, ActKind.CONTACTS_READ, lambda: self.port.cached_ids(account))
         except RemoteUnavailable as error:
             return await self._look_later(args, error.code)
-        except (NotSupported, RemoteError) as error:
+        except RemoteError as error:
             return Done(partial(contacts.list_failed, account_id=account.id, error=error.code))
         if ids is None:
             return await self._look_later(args, "gewe.contacts_slow")

@@ -26,7 +26,7 @@ from daemon.engine.turn_steps import LANE as TURN_LANE
 from daemon.engine.workflows import Workflows
 from daemon.errors import RemoteError
 from daemon.limits.breaker import Breakers
-from daemon.store import audit, due, integration_sums, meta, turns
+from daemon.store import audit, due, integration_sums, meta
 from daemon.store.database import Database
 from daemon.store.integration_sums import Spent
 from daemon.store.service_minutes import Sum
@@ -130,23 +130,29 @@ class Integrations:
             fastgpt=Health("FastGPT", db.clock, partial(_workflow_probes, workflows, desk)),
         )
 
+    def serving(self, accounts: frozenset[str]) -> set[str]:
+        """The workflows that these accounts are answered by; their fallbacks are not looked up."""
+        held = [account for account in self.accounts.all() if account.id in accounts]
+        return {account.workflow_id for account in held if account.workflow_id is not None}
+
     async def health(self, service: Service, *, fresh: bool = False) -> ServiceHealth:
         return await (self.gewe if service is Service.GEWE else self.fastgpt)(fresh=fresh)
 
-    async def gewe_sums(self, span: timedelta) -> GeweSums:
+    async def gewe_sums(self, span: timedelta, accounts: frozenset[str] | None) -> GeweSums:
+        """`accounts`: only what passed through these; None: everything. The calls are the service's own figures."""
         since = self.db.clock.now() - span
         return GeweSums(
             calls=await self.calls.over("gewe", span),
-            sends=await self.db.read(integration_sums.sends, since),
-            received=await self.db.read(integration_sums.received, since),
+            sends=await self.db.read(integration_sums.sends, since, accounts),
+            received=await self.db.read(integration_sums.received, since, accounts),
         )
 
-    async def fastgpt_sums(self, span: timedelta) -> FastGptSums:
+    async def fastgpt_sums(self, span: timedelta, accounts: frozenset[str] | None) -> FastGptSums:
         since = self.db.clock.now() - span
         return FastGptSums(
             calls=await self.calls.over("fastgpt", span),
-            spent=await self.db.read(integration_sums.spent, Provider.FASTGPT, since),
-            degraded=await self.db.read(turns.degraded_counts, since),
+            spent=await self.db.read(integration_sums.spent, Provider.FASTGPT, since, accounts),
+            degraded=await self.db.read(integration_sums.degraded, since, accounts),
         )
 
     async def last_sync(self) -> datetime | None:

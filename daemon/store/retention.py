@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from attrs import field, frozen
 
+from daemon.ids import least_at
 from daemon.store import acts, audit, batches, friend_requests, media, pauses, service_minutes
 from daemon.store.tx import Tx
 
@@ -294,6 +295,5 @@ def _before(tx: Tx, keep: timedelta) -> int:
 
 
 def _floor(tx: Tx, keep: timedelta) -> str:
-    """Below every id made since: a UUIDv7 begins with its milliseconds."""
-    digits = f"{max(0, _before(tx, keep)):012x}"
-    return f"{digits[:8]}-{digits[8:]}"
+    """Below every id made since."""
+    return least_at(_before(tx, keep))

@@ -107,18 +107,6 @@ def rate(tx: Tx, turn_id: str, feedback: Feedback) -> None:
     tx.run("UPDATE turns SET feedback = $2 WHERE id = $1", turn_id, feedback)
 
 
-def degraded_counts(tx: Tx, since: datetime) -> dict[Degraded, int]:
-    """How many turns that ended since then did so in which way; `Degraded.NO` are those answered as they should be."""
-    rows = tx.all(
-        """
-        SELECT degraded, count(*) AS n FROM turns
-         WHERE ended_ms IS NOT NULL AND ended_ms >= $1 AND state IN ('answered', 'failed') GROUP BY degraded
-        """,
-        to_ms(since),
-    )
-    return {Degraded(row["degraded"]): row["n"] for row in rows}
-
-
 def get(tx: Tx, turn_id: str) -> Turn | None:
     row = tx.one("SELECT * FROM turns WHERE id = $1", turn_id)
     return None if row is None else _turn(row)

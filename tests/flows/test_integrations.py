@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
+
 from daemon.sim.faults import Fault, Kind
 from daemon.sim.gewe import GeweSetup
 from tests.flows.house import APP_ID, BOT, House, house
@@ -165,3 +167,29 @@ async def test_alerts_have_the_shape_of_the_seed(tmp_path: Path) -> None:
         assert read["read_at"] is not None
         unread = (await there.api.get("/api/v1/notifications?unread=true"))["data"]
         assert told["id"] not in [one["id"] for one in unread]
+
+
+async def test_a_key_of_one_account_sees_its_own_figures_and_workflows_alone(tmp_path: Path) -> None:
+    other = "wx_demoAppId000000000002"
+    gewe = GeweSetup(accounts={APP_ID: BOT, other: "wxid_bot000000000002"})
+    async with house(tmp_path, gewe=gewe) as there:
+        await online(there)
+        new = {"app_id": other, "name": "Second", "base_url": there.gewe.base_url, "token": there.gewe.token}
+        second = (await there.api.post(f"{PATH}/gewe/accounts", new))["id"]
+        seen: dict[str, list[Any]] = {}
+        for account_id in (there.account_id, second):
+            key = {"name": "scoped", "role": "viewer", "accounts": [account_id]}
+            api = evolve(there.api, key=(await there.api.post("/api/v1/keys", key))["key"])
+            stats = await api.get(f"{PATH}/gewe/stats")
+            workflows = (await api.get(f"{PATH}/fastgpt/health"))["workflows"]
+            accounts = (await api.get(f"{PATH}/gewe/health"))["accounts"]
+            spent = (await api.get(f"{PATH}/fastgpt/stats"))["total_points"]
+            seen[account_id] = [
+                stats["messages_received"],
+                [limit["account_id"] for limit in stats["rate_limits"]],
+                [one["id"] for one in accounts],
+                [one["id"] for one in workflows],
+                spent > 0,
+            ]
+        assert seen[there.account_id] == [1, [there.account_id], [there.account_id], [there.workflow_id], True]
+        assert seen[second] == [0, [second], [second], [], False]

@@ -11,7 +11,7 @@ from daemon.domain.turn import Degraded
 from daemon.errors import Forbidden
 from daemon.sim.fastgpt import DEMO_APP, DEMO_KEY
 from daemon.sim.fastgpt_script import Script
-from daemon.store import turns
+from daemon.store import integration_sums
 from tests.flows.house import House, house
 
 FASTGPT = "/api/v1/integrations/fastgpt"
@@ -219,7 +219,7 @@ async def test_nobody_answers_and_the_person_is_told_so(tmp_path: Path) -> None:
         await h.writes("在吗")
         assert await h.replies() == ["稍后答复您。"]
         assert (await last_turn(h))["degraded"] == "sentence"
-        counts = await h.bridge.engine.db.read(turns.degraded_counts, datetime(2020, 1, 1, tzinfo=UTC))
+        counts = await h.bridge.engine.db.read(integration_sums.degraded, datetime(2020, 1, 1, tzinfo=UTC), None)
         assert counts == {Degraded.SENTENCE: 1}
         assert await open_alerts(h) == ["turn.degraded"]
 

@@ -23,11 +23,13 @@ ANY_TIME = {"begin": "00:00", "end": "00:00", "time_zone": "Asia/Shanghai"}
 ENDED = {"sent", "unknown"}
 
 
-async def campaign(folder: Path, *, people: int, kills: int, seed: int = 1, bug: str = "") -> Verdict:
-    """Nobody is written to twice, everybody is written to or `unknown`, and the campaign ends."""
+async def campaign(
+    folder: Path, *, people: int, kills: int, seed: int = 1, bug: str = "", slow: float = 0.03
+) -> Verdict:
+    """Nobody is written to twice, everybody is written to or `unknown`, and it ends. `slow`: seconds that GeWe takes."""
     random = Random(seed)
     async with house(folder, bug=bug, accounts=1) as h:
-        h.gewe.faults.add(Fault(kind=Kind.LATENCY, path=POST_TEXT, seconds=0.03))
+        h.gewe.faults.add(Fault(kind=Kind.LATENCY, path=POST_TEXT, seconds=slow))
         h.gewe.faults.add(Fault(kind=Kind.DROP, path=POST_TEXT, chance=0.05))
         await _begin_campaign(h, people)
         await h.daemon.kill()

@@ -44,7 +44,8 @@ async def overview(call: Call) -> Overview:
     integrations = call.service(INTEGRATIONS)
     gewe, fastgpt = await integrations.health(Service.GEWE), await integrations.health(Service.FASTGPT)
     span = timedelta(hours=DAY)
-    gewe_sums, ai_sums = await integrations.gewe_sums(span), await integrations.fastgpt_sums(span)
+    gewe_sums = await integrations.gewe_sums(span, call.scope)
+    ai_sums = await integrations.fastgpt_sums(span, call.scope)
     return Overview(
         gewe_status=ServiceView(
             service_name=gewe.service,
@@ -78,7 +79,7 @@ async def fastgpt_health(call: Call) -> HealthView:
 
 @routes.get(f"{PATH}/gewe/stats", role=Role.VIEWER, summary="Calls, messages and pace of the last hours")
 async def gewe_stats(call: Call, *, hours: Hours = DAY) -> GeweStatsView:
-    sums: GeweSums = await call.service(INTEGRATIONS).gewe_sums(timedelta(hours=hours))
+    sums: GeweSums = await call.service(INTEGRATIONS).gewe_sums(timedelta(hours=hours), call.scope)
     pace = call.service(PACE)
     accounts = [a for a in call.service(ACCOUNTS).all() if call.scope is None or a.id in call.scope]
     limits = [
@@ -102,7 +103,7 @@ async def gewe_stats(call: Call, *, hours: Hours = DAY) -> GeweStatsView:
 
 @routes.get(f"{PATH}/fastgpt/stats", role=Role.VIEWER, summary="Calls, tokens, cost and degraded answers")
 async def fastgpt_stats(call: Call, *, hours: Hours = DAY) -> FastGptStatsView:
-    sums = await call.service(INTEGRATIONS).fastgpt_sums(timedelta(hours=hours))
+    sums = await call.service(INTEGRATIONS).fastgpt_sums(timedelta(hours=hours), call.scope)
     pool = call.service(POOL)
     return FastGptStatsView(
         service_name="FastGPT",
@@ -191,8 +192,8 @@ def _health(call: Call, health: ServiceHealth, service: Service) -> HealthView:
 
 
 def _seen(call: Call, part: PartHealth) -> bool:
-    """Who may touch only some accounts is shown those; whose the workflows are is not looked up here."""
-    return call.scope is None or part.id in call.scope
+    """Who may touch only some accounts is shown those, and the workflows that answer for them."""
+    return call.scope is None or part.id in call.scope | call.service(INTEGRATIONS).serving(call.scope)
 
 
 def _part(part: PartHealth, language: str) -> PartView:
