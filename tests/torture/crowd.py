@@ -26,7 +26,7 @@ ENDED = {"sent", "unknown"}
 async def campaign(
     folder: Path, *, people: int, kills: int, seed: int = 1, bug: str = "", slow: float = 0.03
 ) -> Verdict:
-    """Nobody is written to twice, everybody is written to or `unknown`, and it ends. `slow`: seconds that GeWe takes."""
+    """Nobody is written to twice, everybody is or `unknown`, and the campaign ends. `slow`: seconds that GeWe takes."""
     random = Random(seed)
     async with house(folder, bug=bug, accounts=1) as h:
         h.gewe.faults.add(Fault(kind=Kind.LATENCY, path=POST_TEXT, seconds=slow))
