@@ -5,7 +5,7 @@ from datetime import datetime
 
 from attrs import evolve, frozen
 
-from daemon.clock import from_ms, to_ms
+from daemon.clock import from_ms, optional_from_ms, to_ms
 from daemon.codec import encode_text, recall
 from daemon.domain.account import Account, AccountState, Product, ReplyPolicy
 from daemon.domain.message import AccountId, AppId, Wxid
@@ -167,7 +167,7 @@ def callback_keys(tx: Tx) -> list[CallbackKey]:
         CallbackKey(
             hash=row["hash"],
             group=row["callback_group"],
-            expires_at=None if row["expires_ms"] is None else from_ms(row["expires_ms"]),
+            expires_at=optional_from_ms(row["expires_ms"]),
         )
         for row in rows
     ]
@@ -190,7 +190,7 @@ def _account(row: sqlite3.Row, vault: Vault) -> Account:
         updated_at=from_ms(row["updated_ms"]),
         version=row["version"],
         relogin=bool(row["relogin"]),
-        online_since=None if row["online_since_ms"] is None else from_ms(row["online_since_ms"]),
+        online_since=optional_from_ms(row["online_since_ms"]),
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from attrs import frozen
 
-from daemon.clock import from_ms
+from daemon.clock import from_ms, optional_from_ms
 from daemon.codec import encode_text
 from daemon.domain.access import Actor
 from daemon.domain.act import Act, ActKind, ActState, Budget
@@ -40,7 +40,7 @@ def tally(tx: Tx, account_id: AccountId, kind: ActKind, *, span: timedelta, most
         since,
         max(most, 1) - 1,
     )
-    return Tally(used=used, edge=_moment(edge))
+    return Tally(used=used, edge=optional_from_ms(edge))
 
 
 def rested_at(tx: Tx, account_id: AccountId, kind: ActKind) -> datetime | None:
@@ -208,10 +208,6 @@ def reset_budget(tx: Tx, account_id: AccountId, kind: ActKind) -> bool:
     return tx.run("DELETE FROM act_budgets WHERE account_id = $1 AND kind = $2", account_id, kind) > 0
 
 
-def _moment(value: int | None) -> datetime | None:
-    return None if value is None else from_ms(value)
-
-
 def _budget(row: sqlite3.Row) -> Budget:
     return Budget(
         per_hour=row["per_hour"],
@@ -232,7 +228,7 @@ def _act(row: sqlite3.Row) -> Act:
         error=row["error"],
         detail=row["detail"],
         started_at=from_ms(row["started_ms"]),
-        ended_at=_moment(row["ended_ms"]),
+        ended_at=optional_from_ms(row["ended_ms"]),
         by=row["actor"],
         request_id=row["request_id"],
     )

@@ -2,11 +2,10 @@
 
 import sqlite3
 from collections.abc import Collection
-from datetime import datetime
 
 from attrs import frozen
 
-from daemon.clock import from_ms
+from daemon.clock import from_ms, optional_from_ms
 from daemon.codec import encode_text, parse
 from daemon.domain.alert import Alert, AlertType, NewAlert, Severity
 from daemon.store.tx import Tx
@@ -115,10 +114,6 @@ def _values(wanted: Filter) -> tuple[object, ...]:
     return wanted.service, wanted.severity, wanted.resolved, wanted.unread, listed
 
 
-def _moment(value: int | None) -> datetime | None:
-    return None if value is None else from_ms(value)
-
-
 def _alert(row: sqlite3.Row) -> Alert:
     return Alert(
         id=row["id"],
@@ -132,7 +127,7 @@ def _alert(row: sqlite3.Row) -> Alert:
         raised_at=from_ms(row["raised_ms"]),
         last_at=from_ms(row["last_ms"]),
         count=row["count"],
-        resolved_at=_moment(row["resolved_ms"]),
+        resolved_at=optional_from_ms(row["resolved_ms"]),
         resolved_by=row["resolved_by"],
-        read_at=_moment(row["read_ms"]),
+        read_at=optional_from_ms(row["read_ms"]),
     )

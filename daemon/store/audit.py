@@ -13,7 +13,7 @@ from typing import Any
 
 from attrs import frozen
 
-from daemon.clock import from_ms, to_ms
+from daemon.clock import from_ms, optional_to_ms, to_ms
 from daemon.codec import encode, encode_text, parse
 from daemon.domain.access import Actor
 from daemon.domain.audit import AuditEntry
@@ -132,7 +132,7 @@ def page(
     limit: int,
 ) -> tuple[list[AuditEntry], int]:
     """Newest first, and how many there are in all. `action` also matches what begins with it and a dot."""
-    wanted = (actor, action, target, None if since is None else to_ms(since), None if until is None else to_ms(until))
+    wanted = (actor, action, target, optional_to_ms(since), optional_to_ms(until))
     rows = tx.all(
         f"SELECT * FROM audit WHERE {_WANTED} AND ($6 IS NULL OR seq < $6) ORDER BY seq DESC LIMIT $7",  # noqa: S608
         *wanted,

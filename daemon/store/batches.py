@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import timedelta
 
-from daemon.clock import from_ms
+from daemon.clock import from_ms, optional_from_ms
 from daemon.codec import encode_text, parse
 from daemon.domain.batch import Batch, BatchState, Item, ItemState, NewItem, Progress
 from daemon.domain.workflow import Answer, Usage
@@ -199,7 +199,7 @@ def progress(tx: Tx, batch_id: str) -> Progress:
             known=bool(row["known"]),
         ),
         each=None if row["each"] is None else timedelta(milliseconds=row["each"]),
-        first_at=None if row["first"] is None else from_ms(row["first"]),
+        first_at=optional_from_ms(row["first"]),
     )
 
 
@@ -229,7 +229,7 @@ def _batch(row: sqlite3.Row) -> Batch:
         total=row["total"],
         request_id=row["request_id"],
         created_at=from_ms(row["created_ms"]),
-        ended_at=None if row["ended_ms"] is None else from_ms(row["ended_ms"]),
+        ended_at=optional_from_ms(row["ended_ms"]),
     )
 
 
@@ -253,6 +253,6 @@ def _item(row: sqlite3.Row) -> Item:
             points_micro=row["points_micro"],
             known=bool(row["usage_known"]),
         ),
-        started_at=None if row["started_ms"] is None else from_ms(row["started_ms"]),
-        ended_at=None if row["ended_ms"] is None else from_ms(row["ended_ms"]),
+        started_at=optional_from_ms(row["started_ms"]),
+        ended_at=optional_from_ms(row["ended_ms"]),
     )

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Collection
 from datetime import datetime, time, timedelta
 
-from daemon.clock import from_ms, to_ms
+from daemon.clock import from_ms, optional_from_ms, optional_to_ms, to_ms
 from daemon.codec import encode_text
 from daemon.domain.campaign import Campaign, CampaignState, NewCampaign, QuietHours, Spread
 from daemon.domain.message import AccountId
@@ -36,7 +36,7 @@ def add(tx: Tx, new: NewCampaign, *, state: CampaignState, by: str) -> str:
         spread.gap_low // _MILLISECOND,
         spread.gap_high // _MILLISECOND,
         to_ms(new.starts_at),
-        None if new.expires_at is None else to_ms(new.expires_at),
+        optional_to_ms(new.expires_at),
         new.request_id,
         tx.now_ms,
         by,
@@ -125,11 +125,11 @@ def _campaign(row: sqlite3.Row) -> Campaign:
             gap_high=row["gap_high_ms"] * _MILLISECOND,
         ),
         starts_at=from_ms(row["starts_ms"]),
-        expires_at=None if row["expires_ms"] is None else from_ms(row["expires_ms"]),
+        expires_at=optional_from_ms(row["expires_ms"]),
         next_at=from_ms(row["next_ms"]),
         failures=row["failures"],
         request_id=row["request_id"],
         created_at=from_ms(row["created_ms"]),
         created_by=row["created_by"],
-        ended_at=None if row["ended_ms"] is None else from_ms(row["ended_ms"]),
+        ended_at=optional_from_ms(row["ended_ms"]),
     )

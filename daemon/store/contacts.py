@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from attrs import frozen
 
-from daemon.clock import from_ms, to_ms
+from daemon.clock import from_ms, optional_from_ms, to_ms
 from daemon.codec import encode_text, recall
 from daemon.domain.message import AccountId, Wxid
 from daemon.domain.people import Contact, ContactIds, Room
@@ -180,7 +180,9 @@ def book(tx: Tx, account_id: AccountId) -> Book:
     row = tx.one("SELECT * FROM contact_books WHERE account_id = $1", account_id)
     if row is None:
         return Book()
-    return Book(listed_at=_moment(row["listed_ms"]), tried_at=_moment(row["tried_ms"]), error=row["error"])
+    return Book(
+        listed_at=optional_from_ms(row["listed_ms"]), tried_at=optional_from_ms(row["tried_ms"]), error=row["error"]
+    )
 
 
 # Rooms
@@ -233,14 +235,10 @@ def knows_room(tx: Tx, account_id: AccountId, wxid: Wxid) -> str | None:
     return None if row is None else row["name"] or ""
 
 
-def _moment(value: int | None) -> datetime | None:
-    return None if value is None else from_ms(value)
-
-
 def _known(row: sqlite3.Row) -> Known:
     return Known(
         wxid=Wxid(row["wxid"]),
         kind=ContactKind(row["kind"]),
         contact=None if row["brief"] is None else recall(row["brief"], Contact),
-        read_at=_moment(row["read_ms"]),
+        read_at=optional_from_ms(row["read_ms"]),
     )

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Collection
 from datetime import datetime
 
-from daemon.clock import from_ms, to_ms
+from daemon.clock import from_ms, optional_from_ms, to_ms
 from daemon.codec import encode_text
 from daemon.domain.conversation import Author, Conversation, Line
 from daemon.domain.media import MediaState
@@ -143,7 +143,7 @@ def lines(tx: Tx, conversation_id: str, *, before: str | None, limit: int) -> li
             kind=row["kind"],
             text=row["text"],
             at=from_ms(row["at_ms"]),
-            received_at=None if row["received_ms"] is None else from_ms(row["received_ms"]),
+            received_at=optional_from_ms(row["received_ms"]),
             state=row["state"],
             reason=row["reason"],
             media=None if row["media"] is None else MediaState(row["media"]),
@@ -164,7 +164,7 @@ def _conversation(row: sqlite3.Row) -> Conversation:
         peer=Wxid(row["peer"]),
         name=row["name"],
         muted=bool(row["muted"]),
-        held_until=None if row["held_until_ms"] is None else from_ms(row["held_until_ms"]),
+        held_until=optional_from_ms(row["held_until_ms"]),
         held_by=row["held_by"],
         created_at=from_ms(row["created_ms"]),
         last_message_at=from_ms(row["last_message_ms"]),

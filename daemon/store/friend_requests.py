@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from attrs import frozen
 
-from daemon.clock import from_ms
+from daemon.clock import from_ms, optional_from_ms
 from daemon.codec import encode_text
 from daemon.domain.content import FriendRequest
 from daemon.domain.message import AccountId, Wxid
@@ -167,7 +167,7 @@ def _asked(row: sqlite3.Row) -> Asked:
         by_rule=bool(row["by_rule"]),
         remark=row["remark"],
         received_at=from_ms(row["received_ms"]),
-        decided_at=None if row["decided_ms"] is None else from_ms(row["decided_ms"]),
+        decided_at=optional_from_ms(row["decided_ms"]),
         decided_by=row["decided_by"],
         request_id=row["request_id"],
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from attrs import field, frozen
 
-from daemon.clock import from_ms, to_ms
+from daemon.clock import from_ms, optional_from_ms, optional_to_ms, to_ms
 from daemon.domain.job import Job, JobId, JobState, NewJob, OnConflict
 from daemon.errors import Stale
 from daemon.store.tx import Tx
@@ -102,11 +102,11 @@ def settle(tx: Tx, job: Job) -> None:
         """,
         job.id,
         job.epoch,
-        None if job.started_at is None else to_ms(job.started_at),
+        optional_to_ms(job.started_at),
         job.state,
         job.attempts,
         to_ms(job.due_at),
-        None if job.ended_at is None else to_ms(job.ended_at),
+        optional_to_ms(job.ended_at),
         job.last_error,
         not ends or job.state is JobState.CANCELLED,
     )
@@ -222,8 +222,8 @@ def job_of(row: sqlite3.Row) -> Job:
         epoch=epoch,
         due_at=from_ms(due_ms),
         created_at=from_ms(created_ms),
-        started_at=None if started_ms is None else from_ms(started_ms),
-        ended_at=None if ended_ms is None else from_ms(ended_ms),
+        started_at=optional_from_ms(started_ms),
+        ended_at=optional_from_ms(ended_ms),
         unique_key=unique_key,
         rerun=bool(rerun),
         last_error=last_error,
@@ -270,7 +270,7 @@ def _run_again(tx: Tx, job: Job) -> None:
         """,
         job.id,
         job.epoch,
-        None if job.started_at is None else to_ms(job.started_at),
+        optional_to_ms(job.started_at),
         line_end(tx, job.lane, job.key),
         tx.now_ms,
         job.last_error,

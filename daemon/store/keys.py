@@ -6,7 +6,7 @@ from datetime import datetime
 
 from attrs import frozen
 
-from daemon.clock import from_ms, to_ms
+from daemon.clock import from_ms, optional_from_ms, optional_to_ms, to_ms
 from daemon.codec import encode_text, parse
 from daemon.domain.access import Key, Role
 from daemon.store.tx import Tx
@@ -34,7 +34,7 @@ def add(tx: Tx, key: Key, digest: bytes, *, by: str) -> None:
         key.role,
         digest,
         to_ms(key.created_at),
-        _ms(key.expires_at),
+        optional_to_ms(key.expires_at),
         by,
         encode_text(key.networks),
         _listed(key.accounts),
@@ -95,7 +95,7 @@ def save(tx: Tx, key: Key) -> None:
         key.role,
         encode_text(key.networks),
         _listed(key.accounts),
-        _ms(key.expires_at),
+        optional_to_ms(key.expires_at),
         key.version,
     )
 
@@ -117,7 +117,7 @@ def renew(tx: Tx, key_id: str, digest: bytes, *, old_until: datetime | None) -> 
         """,
         key_id,
         digest,
-        _ms(old_until),
+        optional_to_ms(old_until),
     )
 
 
@@ -174,25 +174,17 @@ def _listed(accounts: frozenset[str] | None) -> str | None:
     return None if accounts is None else encode_text(sorted(accounts))
 
 
-def _ms(moment: datetime | None) -> int | None:
-    return None if moment is None else to_ms(moment)
-
-
-def _moment(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else from_ms(milliseconds)
-
-
 def _key(row: sqlite3.Row) -> Key:
     return Key(
         id=row["id"],
         name=row["name"],
         role=Role(row["role"]),
         created_at=from_ms(row["created_ms"]),
-        expires_at=_moment(row["expires_ms"]),
-        revoked_at=_moment(row["revoked_ms"]),
-        last_used_at=_moment(row["last_used_ms"]),
+        expires_at=optional_from_ms(row["expires_ms"]),
+        revoked_at=optional_from_ms(row["revoked_ms"]),
+        last_used_at=optional_from_ms(row["last_used_ms"]),
         networks=tuple(parse(row["networks"])),
         accounts=None if row["accounts"] is None else frozenset(parse(row["accounts"])),
-        old_until=_moment(row["old_until_ms"]),
+        old_until=optional_from_ms(row["old_until_ms"]),
         version=row["version"],
     )

@@ -4,7 +4,7 @@ import sqlite3
 
 from attrs import frozen
 
-from daemon.clock import from_ms, to_ms
+from daemon.clock import from_ms, optional_from_ms, to_ms
 from daemon.domain.cost import Charge, ChargeId, ChargeKind, ChargeState, Scopes, Units
 from daemon.store.quota_windows import Place
 from daemon.store.tx import Tx
@@ -176,5 +176,5 @@ def charge_of(row: sqlite3.Row) -> Charge:
         estimate_micro=row["estimate_micro"],
         cost_micro=row["cost_micro"],
         created_at=from_ms(row["created_ms"]),
-        settled_at=None if row["settled_ms"] is None else from_ms(row["settled_ms"]),
+        settled_at=optional_from_ms(row["settled_ms"]),
     )

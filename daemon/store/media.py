@@ -6,7 +6,7 @@ from datetime import datetime
 
 from attrs import frozen
 
-from daemon.clock import from_ms, to_ms
+from daemon.clock import from_ms, optional_from_ms, to_ms
 from daemon.codec import encode_text
 from daemon.domain.media import Arrived, MediaFile, MediaKind, MediaState
 from daemon.domain.message import AccountId, ConversationId, MessageId
@@ -219,12 +219,12 @@ def _medium(row: sqlite3.Row) -> MediaFile:
         state=MediaState(row["state"]),
         name=row["name"],
         url=row["url"],
-        url_at=None if row["url_ms"] is None else from_ms(row["url_ms"]),
+        url_at=optional_from_ms(row["url_ms"]),
         file=row["file"],
         media_type=row["media_type"],
         size=row["size"],
         sha256=row["sha256"],
         error=row["error"],
         created_at=from_ms(row["created_ms"]),
-        fetched_at=None if row["fetched_ms"] is None else from_ms(row["fetched_ms"]),
+        fetched_at=optional_from_ms(row["fetched_ms"]),
     )

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
 
-from daemon.clock import from_ms, to_ms
+from daemon.clock import from_ms, optional_from_ms, to_ms
 from daemon.codec import encode_text, recall
 from daemon.domain.campaign import NewRecipient, Recipient, RecipientState
 from daemon.domain.message import Wxid
@@ -52,7 +52,7 @@ def following(tx: Tx, campaign_id: str, *, limit: int) -> list[Recipient]:
 def free_at(tx: Tx, campaign_id: str) -> datetime | None:
     """When the first of those who wait is handed back by the person who answers them; None where nobody waits."""
     found = tx.value(f"SELECT min(coalesce(v.held_until_ms, 0)) {_WAITING}", campaign_id)  # text of ours
-    return None if found is None else from_ms(found)
+    return optional_from_ms(found)
 
 
 def skip_held(tx: Tx, campaign_id: str, *, reason: str) -> int:
@@ -207,5 +207,5 @@ def _recipient(row: sqlite3.Row) -> Recipient:
         reason=row["reason"],
         batch=row["batch"],
         send_id=row["send_id"],
-        handed_at=None if row["handed_ms"] is None else from_ms(row["handed_ms"]),
+        handed_at=optional_from_ms(row["handed_ms"]),
     )

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from daemon.clock import from_ms, to_ms
+from daemon.clock import from_ms, optional_from_ms, optional_to_ms, to_ms
 from daemon.codec import encode_text, parse, recall
 from daemon.domain.message import AccountId, ConversationId, Wxid
 from daemon.domain.outgoing import KINDS, Parcel, Text
@@ -71,7 +71,7 @@ def wait(tx: Tx, send_id: str, *, until: datetime | None, error: str, detail: st
          WHERE id = $1 AND state IN ('queued', 'waiting', 'sending')
         """,
         send_id,
-        None if until is None else to_ms(until),
+        optional_to_ms(until),
         error,
         detail,
     )
@@ -245,10 +245,6 @@ def depths(tx: Tx) -> dict[str, int]:
     return {row["state"]: row["n"] for row in rows}
 
 
-def _moment(value: int | None) -> datetime | None:
-    return None if value is None else from_ms(value)
-
-
 def send_of(row: sqlite3.Row) -> Send:
     return Send(
         id=row["id"],
@@ -265,11 +261,11 @@ def send_of(row: sqlite3.Row) -> Send:
         error=row["error"],
         detail=row["detail"],
         attempts=row["attempts"],
-        not_before=_moment(row["not_before_ms"]),
+        not_before=optional_from_ms(row["not_before_ms"]),
         expires_at=from_ms(row["expires_ms"]),
         created_at=from_ms(row["created_ms"]),
-        started_at=_moment(row["started_ms"]),
-        ended_at=_moment(row["ended_ms"]),
+        started_at=optional_from_ms(row["started_ms"]),
+        ended_at=optional_from_ms(row["ended_ms"]),
         wechat_id=row["wechat_id"],
         message_number=row["message_number"],
         wechat_time=row["wechat_time"],

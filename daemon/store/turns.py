@@ -5,7 +5,7 @@ from datetime import datetime
 
 from attrs import frozen
 
-from daemon.clock import from_ms, to_ms
+from daemon.clock import from_ms, optional_from_ms, to_ms
 from daemon.codec import encode_text, recall
 from daemon.domain.conversation import Author
 from daemon.domain.message import AccountId, ConversationId
@@ -175,7 +175,7 @@ def _turn(row: sqlite3.Row) -> Turn:
         seconds=None if row["duration_ms"] is None else row["duration_ms"] / 1000,
         request_id=row["request_id"],
         created_at=from_ms(row["created_ms"]),
-        ended_at=None if row["ended_ms"] is None else from_ms(row["ended_ms"]),
+        ended_at=optional_from_ms(row["ended_ms"]),
         degraded=Degraded(row["degraded"]),
         chat=row["chat"],
         record=row["record"],
