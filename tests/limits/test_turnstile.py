@@ -34,8 +34,13 @@ async def test_those_who_wait_go_in_order_and_who_goes_ahead_goes_first() -> Non
 
 async def test_another_key_does_not_wait() -> None:
     gate = Turnstile()
-    async with gate.turn("a"), gate.turn("b"):
-        pass
+    async with gate.turn("a"):
+        with pytest.raises(TimeoutError):
+            async with gate.turn("a", patience=0.0):
+                raise AssertionError
+        async with gate.turn("b", patience=0.0):
+            entered = True
+    assert entered
 
 
 async def test_who_loses_patience_leaves_the_line_to_those_behind() -> None:

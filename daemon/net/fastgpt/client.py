@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any
 
 import structlog
 from attrs import define, evolve, field, frozen
@@ -33,6 +32,11 @@ class Patience:
     tail: timedelta = timedelta(seconds=3)  # after [DONE]: details may follow, and a proxy may keep the line open
     lookup: timedelta = timedelta(seconds=15)
     stop: timedelta = timedelta(seconds=2)  # it may wait 5 s for the run to end; we need not
+
+    @property
+    def looking(self) -> Timeouts:
+        """Of a call that asks for what is there."""
+        return Timeouts(connect=self.connect, total=self.lookup)
 
 
 @define
@@ -101,7 +105,7 @@ class FastGpt:
 
     async def _recovered(self, workflow: Workflow, question: Question, chat: dict[str, str]) -> Answer | None:
         asked = {**chat, "offset": 0, "pageSize": wire_request.RECORDS}
-        found = await self._lookup(workflow, "POST", wire_request.RECORDS_PATHS, json=asked)
+        found = await self._wrapped.call(workflow, "POST", wire_request.RECORDS_PATHS, json=asked)
         records = [document(record) for record in items(document(found).get("list"))]
         answers = {text(record.get("dataId")): record for record in records if record.get("obj") == "AI"}
         for name in reversed(wire_request.names(question)):
@@ -114,25 +118,11 @@ class FastGpt:
         if not heard.text:
             return None
         details = {**chat, "dataId": name}
-        heard.rows = rows(await self._lookup(workflow, "GET", wire_request.DETAIL_PATHS, params=details))
+        heard.rows = rows(await self._wrapped.call(workflow, "GET", wire_request.DETAIL_PATHS, params=details))
         heard.detailed = bool(heard.rows)
         if wire_answer.was_cut(heard):
             return None
         return wire_answer.concluded(heard, self._cleaner(workflow), record=name, recovered=True)
-
-    async def _lookup(
-        self,
-        workflow: Workflow,
-        method: str,
-        paths: tuple[str, ...],
-        *,
-        json: Any = None,
-        params: Mapping[str, str] | None = None,
-    ) -> Any:
-        patience = self.patience
-        return await Wrapped(self.outbound).call(
-            workflow, method, paths, json=json, params=params, connect=patience.connect, total=patience.lookup
-        )
 
     async def _stop(self, workflow: Workflow, question: Question) -> None:
         """A run of v2 goes on, and costs, after its caller has gone."""
@@ -159,8 +149,12 @@ class FastGpt:
             return whole
         return evolve(whole, first_byte=self.patience.first_byte, idle=self.patience.idle)
 
+    @property
+    def _wrapped(self) -> Wrapped:
+        return Wrapped(self.outbound, self.patience.looking)
+
     def _cleaner(self, workflow: Workflow) -> Callable[[str], str]:
-        return Wrapped(self.outbound).cleaner(workflow)
+        return self._wrapped.cleaner(workflow)
 
 
 def _is(headers: Mapping[str, str], content_type: str) -> bool:

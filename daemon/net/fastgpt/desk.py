@@ -2,8 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from attrs import define, field
@@ -46,20 +44,20 @@ class FastGptDesk:
 
     async def chats(self, workflow: Workflow, *, offset: int, limit: int) -> tuple[list[Chat], int]:
         body = {"appId": _app(workflow), "offset": offset, "pageSize": limit, "source": "api"}
-        return wire_chats.chats(await self._call(workflow, "POST", HISTORIES, json=body))
+        return wire_chats.chats(await self._wrapped.call(workflow, "POST", HISTORIES, json=body))
 
     async def records(self, workflow: Workflow, chat: str, *, offset: int, limit: int) -> tuple[list[ChatRecord], int]:
         body = {"appId": _app(workflow), "chatId": chat, "offset": offset, "pageSize": limit}
-        return wire_chats.records(await self._call(workflow, "POST", RECORDS, json=body))
+        return wire_chats.records(await self._wrapped.call(workflow, "POST", RECORDS, json=body))
 
     async def forget(self, workflow: Workflow, chat: str) -> None:
-        await self._call(workflow, "DELETE", FORGET, params={"appId": _app(workflow), "chatId": chat})
+        await self._wrapped.call(workflow, "DELETE", FORGET, params={"appId": _app(workflow), "chatId": chat})
 
     async def rate(self, workflow: Workflow, chat: str, record: str, *, good: str | None, bad: str | None) -> None:
         body = {"appId": _app(workflow), "chatId": chat, "dataId": record}
         told = {"userGoodFeedback": good, "userBadFeedback": bad}  # what is left out is cleared
         body |= {name: words for name, words in told.items() if words is not None}
-        await self._call(workflow, "POST", FEEDBACK, json=body)
+        await self._wrapped.call(workflow, "POST", FEEDBACK, json=body)
 
     async def check(self, workflow: Workflow, *, run: bool, name: str) -> tuple[Finding, ...]:
         findings = [await self._resolves(workflow)]
@@ -104,8 +102,10 @@ class FastGptDesk:
     async def _app_seen(self, workflow: Workflow) -> str:
         if workflow.app_id:
             params = {"appId": workflow.app_id, "chatId": ""}
-            return text(document(await self._call(workflow, "GET", INIT, params=params)).get("appId")) or "named"
-        found = await self._call(workflow, "GET", HEALTH, params={"apiKey": workflow.key.reveal()})
+            return (
+                text(document(await self._wrapped.call(workflow, "GET", INIT, params=params)).get("appId")) or "named"
+            )
+        found = await self._wrapped.call(workflow, "GET", HEALTH, params={"apiKey": workflow.key.reveal()})
         return text(document(found).get("appId"))
 
     async def _runs(self, workflow: Workflow, name: str) -> list[Finding]:
@@ -120,19 +120,9 @@ class FastGptDesk:
             return [_failed(CheckStep.RUN, "workflow.check_run", str(error))]
         return [_ok(CheckStep.RUN), _ok(CheckStep.PUBLISHED)]
 
-    async def _call(
-        self,
-        workflow: Workflow,
-        method: str,
-        paths: tuple[str, ...],
-        *,
-        json: Any = None,
-        params: Mapping[str, str] | None = None,
-    ) -> Any:
-        wait = self.patience
-        return await Wrapped(self.outbound).call(
-            workflow, method, paths, json=json, params=params, connect=wait.connect, total=wait.lookup
-        )
+    @property
+    def _wrapped(self) -> Wrapped:
+        return Wrapped(self.outbound, self.patience.looking)
 
 
 def _app(workflow: Workflow) -> str:

@@ -1,7 +1,6 @@
 """FastGPT's endpoints beside the completions, which wrap what they say: `{code, statusText, message, data}`."""
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -22,6 +21,7 @@ MOST_BYTES = 20 * 1024 * 1024  # FastGPT's own limit of an answer
 @frozen
 class Wrapped:
     outbound: Outbound
+    timeouts: Timeouts
 
     async def call(
         self,
@@ -29,16 +29,12 @@ class Wrapped:
         method: str,
         paths: tuple[str, ...],
         *,
-        connect: timedelta,
-        total: timedelta,
         json: Any = None,
         params: Mapping[str, str] | None = None,
     ) -> Any:
         """What it holds, by the first of its paths that is there: each version has its own. Counted as one call."""
         with self.outbound.metered(SERVICE):
-            reply = await self._first(
-                workflow, method, paths, timeouts=Timeouts(connect=connect, total=total), json=json, params=params
-            )
+            reply = await self._first(workflow, method, paths, json=json, params=params)
             return _unwrapped(reply, self.cleaner(workflow))
 
     async def _first(
@@ -47,7 +43,6 @@ class Wrapped:
         method: str,
         paths: tuple[str, ...],
         *,
-        timeouts: Timeouts,
         json: Any,
         params: Mapping[str, str] | None,
     ) -> Reply:
@@ -60,7 +55,7 @@ class Wrapped:
                 json=json,
                 params=params,
                 headers=wire_request.headers(workflow),
-                timeouts=timeouts,
+                timeouts=self.timeouts,
                 repeatable=True,
                 most_bytes=MOST_BYTES,
             )
