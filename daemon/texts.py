@@ -768,9 +768,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "send.not_sent": ("It is {state}, not sent.", "消息的状态是 {state}，并未发送。"),
     "send.nothing_to_forward": (
-        "There is no received image, video or file of the account with this id.",
-        "该账号没有收到过此 ID 的图片、视频或文件。",
+        "There is no received image, video, file, link or mini program of the account with this id.",
+        "该账号没有收到过此 ID 的图片、视频、文件、链接或小程序。",
     ),
+    "send.no_cover": ("Only a mini program has a cover.", "只有小程序才有封面。"),
     "send.nothing_to_quote": (
         "There is no received message with this id in the conversation.",
         "此会话中没有该 ID 的消息。",

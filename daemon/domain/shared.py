@@ -15,6 +15,7 @@ class Link:
     description: str
     url: str
     source: str  # who published it
+    xml: str = ""  # empty in rows of before it was kept
 
 
 @frozen(kw_only=True)
@@ -66,6 +67,7 @@ class MiniProgram:
     app_id: str
     owner: str  # gh_…@app
     page: str
+    xml: str = ""  # as of a link
 
 
 @frozen(kw_only=True)

@@ -11,7 +11,10 @@ from daemon.store.messages import Held
 from daemon.store.tx import Tx
 from daemon.texts import render
 
-FORWARDED = frozenset({"file", "image", "video"})  # received kinds whose XML we have: GeWe wants it back
+MINI_PROGRAM = "mini_program"
+FORWARDED = frozenset(
+    {"file", "image", "video", "link", MINI_PROGRAM}
+)  # received kinds whose XML we have: GeWe wants it back
 
 
 @frozen(kw_only=True)
@@ -28,6 +31,7 @@ class ForwardOf:
     """A medium that the account received, sent on."""
 
     message_id: str
+    cover_url: str = ""  # a mini program needs one, and nothing else has one
 
 
 Draft = Parcel | QuoteOf | ForwardOf
@@ -65,7 +69,11 @@ def _forward(tx: Tx, account_id: AccountId, draft: ForwardOf, language: str) -> 
     xml = _xml(held) if held is not None and held.kind in FORWARDED else ""
     if held is None or not xml:
         raise _wrong("message_id", "send.nothing_to_forward", language)
-    return Forward(what=held.kind, xml=xml)
+    if held.kind == MINI_PROGRAM and not draft.cover_url:
+        raise _wrong("cover_url", "field.required", language)
+    if held.kind != MINI_PROGRAM and draft.cover_url:
+        raise _wrong("cover_url", "send.no_cover", language)
+    return Forward(what=held.kind, xml=xml, cover_url=draft.cover_url)
 
 
 def _xml(held: Held) -> str:

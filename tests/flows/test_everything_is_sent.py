@@ -11,6 +11,7 @@ from tests.flows.house import ANN, APP_ID, House, house
 
 SENDS = "/api/v1/integrations/gewe/messages"
 PICTURE = "http://127.0.0.1:9/cat.jpg"  # nothing listens there
+COVER = "https://shop.example/cover.jpg"  # not fetched: no address of this machine
 BODIES: dict[str, tuple[str, dict[str, Any]]] = {
     "text": ("postText", {"type": "text", "content": "你好"}),
     "link": (
@@ -108,6 +109,31 @@ async def test_one_who_has_had_enough_holds_up_nobody_else(tmp_path: Path) -> No
         rows = (await h.api.get(SENDS))["data"]
         left = {row["content"] for row in rows if row["state"] in {"queued", "waiting"}}
         assert left == {"二", "三"}
+
+
+async def received(h: House, sample: str, kind: str) -> str:
+    """The id of the contract's sample, received."""
+    assert (await h.gewe.wechat.sample(APP_ID, sample)).accepted
+    lines = []
+    for conversation in (await h.api.get("/api/v1/integrations/conversations"))["data"]:
+        lines += (await h.api.get(f"/api/v1/integrations/conversations/{conversation['id']}/history"))["data"]
+    return next(str(line["id"]) for line in lines if line["kind"] == kind)
+
+
+async def test_a_received_link_and_a_mini_program_are_sent_on(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        link = await received(h, "E10", "link")
+        await became(h, await queue(h, type="forward", message_id=link), "sent")
+        (entry,) = h.gewe.ledger.of("*/message/forwardUrl")
+        assert entry.body["xml"].startswith("<")
+        program = await received(h, "E13", "mini_program")
+        await became(h, await queue(h, type="forward", message_id=program, cover_url=COVER), "sent")
+        (entry,) = h.gewe.ledger.of("*/message/forwardMiniApp")
+        assert (entry.body["coverImgUrl"], "weappinfo" in entry.body["xml"]) == (COVER, True)
+        to = {"account_id": h.account_id, "to": ANN, "type": "forward"}
+        for body in ({"message_id": program}, {"message_id": link, "cover_url": COVER}):
+            status, problem = await h.api.call("POST", SENDS, to | body)
+            assert (status, problem["errors"][0]["field"]) == (400, "cover_url")
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ class ContentBody:
     ) = None
     url: Annotated[Url, Note("Of image, file, voice (silk), video, link.")] | None = None
     thumb_url: Annotated[Url, Note("Of video, link: a small picture.")] | None = None
-    cover_url: Annotated[Url, Note("Of mini_program.")] | None = None
+    cover_url: Annotated[Url, Note("Of mini_program, also of a forwarded one.")] | None = None
     name: Annotated[str, Length(1, 255), Note("Of file, mini_program.")] | None = None
     title: Annotated[Title, Note("Of link, mini_program.")] | None = None
     description: Annotated[str, Length(0, 1000), Note("Of link.")] | None = None
@@ -101,6 +101,7 @@ NEEDED: dict[ContentType, tuple[str, ...]] = {
 BESIDE: dict[ContentType, tuple[str, ...]] = {
     ContentType.TEXT: ("at",),
     ContentType.QUOTE: ("message_id", "wechat_id"),
+    ContentType.FORWARD: ("cover_url",),  # of a mini program
 }
 _NAMES = tuple(field.name for field in fields(ContentBody) if field.name != "type")
 

@@ -42,17 +42,22 @@ def read_app(root: Element, whole: Said) -> Shown | None:
     return _READERS.get(kind, _other)(app, whole)
 
 
-def _link(app: Element, _: Said) -> Shown:
+def _xml(whole: Said) -> str:
+    """What WeChat said, without the sender before it."""
+    return whole.body[whole.body.find("<") :]
+
+
+def _link(app: Element, whole: Said) -> Shown:
     title, url, description = said(app, "title"), said(app, "url"), said(app, "des")
     if INVITING in url or title == INVITED:
         return Shown(GroupInvitation(title=title, description=description, url=url), f"[{title}] {description}")
-    link = Link(title=title, description=description, url=url, source=said(app, "sourcedisplayname"))
+    link = Link(title=title, description=description, url=url, source=said(app, "sourcedisplayname"), xml=_xml(whole))
     return Shown(link, f"[链接] {title}")
 
 
 def _file(app: Element, whole: Said) -> Shown:
     file = File(
-        xml=whole.body[whole.body.find("<") :],
+        xml=_xml(whole),
         name=said(app, "title"),
         size=number(said(app, "appattach/totallen")),
         extension=said(app, "appattach/fileext"),
@@ -107,13 +112,14 @@ def _record_line(item: Element) -> RecordLine:
     )
 
 
-def _mini_program(app: Element, _: Said) -> Shown:
+def _mini_program(app: Element, whole: Said) -> Shown:
     program = MiniProgram(
         title=said(app, "title"),
         name=said(app, "sourcedisplayname"),
         app_id=said(app, "weappinfo/appid"),
         owner=said(app, "weappinfo/username") or said(app, "sourceusername"),
         page=said(app, "weappinfo/pagepath"),
+        xml=_xml(whole),
     )
     return Shown(program, f"[小程序] {program.title}")
 
