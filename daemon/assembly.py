@@ -1,5 +1,6 @@
 """What decides and works, put together: every part with those it needs, none started here."""
 
+from collections.abc import Mapping
 from functools import partial
 from random import Random
 
@@ -16,6 +17,7 @@ from daemon.engine.analysis import Analysis
 from daemon.engine.asking import Asking
 from daemon.engine.audit import Audit
 from daemon.engine.batches import Batches
+from daemon.engine.callback_urls import CallbackUrls
 from daemon.engine.callstats import CallStats
 from daemon.engine.campaign_steps import HandOut
 from daemon.engine.campaigns import Campaigns
@@ -45,7 +47,6 @@ from daemon.engine.sends import Sends
 from daemon.engine.service_desk import WorkflowDesk
 from daemon.engine.timers import Timers
 from daemon.engine.turns import Turns
-from daemon.engine.webhooks import Webhooks
 from daemon.engine.workflows import Workflows
 from daemon.limits.breaker import Breakers
 from daemon.limits.pace import Pace
@@ -71,6 +72,7 @@ from daemon.wiring import (
     media_terms_of,
     pace_of,
     policy_of,
+    pools_of,
     reply_of,
     retry_of,
     spread_of,
@@ -86,7 +88,7 @@ class Engine:
     db: Database
     timers: Timers
     pace: Pace
-    pool: Pool
+    pools: Mapping[Provider, Pool]
     breakers: Breakers
     audit: Audit
     calls: CallStats
@@ -105,7 +107,7 @@ class Engine:
     intake: Intake
     logins: Logins
     watch: AccountWatch
-    webhooks: Webhooks
+    callback_urls: CallbackUrls
     asking: Asking
     turns: Turns
     campaigns: Campaigns
@@ -133,7 +135,7 @@ def assemble(
     clock, pressure = db.clock, Pressure(db.clock)
     timers, breakers = Timers(clock), Breakers(clock, random)
     gewe = Gewe.over(outbound)
-    pool, pace = Pool(settings.fastgpt.in_flight, settings.fastgpt.queue), pace_of(settings, clock, random)
+    pools, pace = pools_of(settings), pace_of(settings, clock, random)
     retry = retry_of(settings, settings.fastgpt.answer_age)
     accounts = Accounts(db, vault, policy_of(settings))
     workflows = Workflows(db, vault, settings.fastgpt.workflow_cache)
@@ -141,7 +143,7 @@ def assemble(
         db,
         workflows,
         assistants={Provider.FASTGPT: FastGpt(outbound)},
-        pool=pool,
+        pools=pools,
         breakers=breakers,
         retry=retry,
         budgets={provider: RetryBudget(clock) for provider in Provider},
@@ -185,7 +187,7 @@ def assemble(
         db=db,
         timers=timers,
         pace=pace,
-        pool=pool,
+        pools=pools,
         breakers=breakers,
         audit=Audit(db),
         calls=calls,
@@ -204,7 +206,7 @@ def assemble(
         intake=intake,
         logins=logins,
         watch=AccountWatch(db, accounts, gewe.devices, settings.gewe.check_every, settings.gewe.canary_after),
-        webhooks=Webhooks(db, accounts, gewe.devices, intake.probes),
+        callback_urls=CallbackUrls(db, accounts, gewe.devices, intake.probes),
         asking=asking,
         turns=turns,
         campaigns=Campaigns(db, spread_of(settings)),

@@ -29,6 +29,8 @@ from daemon.settings_sections import (
     Jobs,
     Log,
     Media,
+    N8n,
+    OpenAi,
     Store,
 )
 
@@ -43,6 +45,8 @@ class Settings:
     access: Access = field(factory=Access)
     gewe: Gewe = field(factory=Gewe)
     fastgpt: FastGpt = field(factory=FastGpt)
+    n8n: N8n = field(factory=N8n)
+    openai: OpenAi = field(factory=OpenAi)
     conversation: Conversation = field(factory=Conversation)
     media: Media = field(factory=Media)
     campaign: Campaign = field(factory=Campaign)

@@ -145,6 +145,18 @@ class FastGpt:
 
 
 @frozen(kw_only=True)
+class N8n:
+    in_flight: int = integer(10, least=1, most=200)  # n8n does no more a second with more: only slower
+    queue: int = integer(1000, least=1, most=100_000)
+
+
+@frozen(kw_only=True)
+class OpenAi:
+    in_flight: int = integer(200, least=1, most=10_000)
+    queue: int = integer(1000, least=1, most=100_000)
+
+
+@frozen(kw_only=True)
 class Conversation:
     """What a new account's reply policy starts from."""
 

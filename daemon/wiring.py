@@ -10,6 +10,7 @@ from daemon.clock import Clock
 from daemon.domain.account import ReplyPolicy
 from daemon.domain.campaign import QuietHours, Spread
 from daemon.domain.cost import MICRO, Units
+from daemon.domain.workflow import Provider
 from daemon.engine.account_moves import LOGIN_LANE
 from daemon.engine.accounts import SEND_LANE
 from daemon.engine.attempt import Lane
@@ -35,6 +36,7 @@ from daemon.limits.addressees import Addressees
 from daemon.limits.bucket import Bucket
 from daemon.limits.keyed import KeyedBuckets
 from daemon.limits.pace import Pace
+from daemon.limits.pool import Pool
 from daemon.limits.retry import Retry
 from daemon.settings import Settings
 from daemon.store.retention import Keep
@@ -134,6 +136,14 @@ def media_terms_of(settings: Settings) -> MediaTerms:
         inline_bytes=wanted.inline_kb * 1024,
         wait=wanted.wait,
     )
+
+
+def pools_of(settings: Settings) -> dict[Provider, Pool]:
+    return {
+        Provider.FASTGPT: Pool(settings.fastgpt.in_flight, settings.fastgpt.queue),
+        Provider.N8N: Pool(settings.n8n.in_flight, settings.n8n.queue),
+        Provider.OPENAI: Pool(settings.openai.in_flight, settings.openai.queue),
+    }
 
 
 def at_once_of(settings: Settings) -> int:

@@ -7,11 +7,14 @@ from typing import Any
 from attrs import field, frozen, resolve_types
 
 from daemon.domain.pause import Pause
+from daemon.domain.webhook import Webhook
 from daemon.secret import Secret
 
 
 class Provider(StrEnum):
     FASTGPT = "fastgpt"
+    N8N = "n8n"
+    OPENAI = "openai"  # any service that speaks its chat completions
 
 
 class Memory(StrEnum):
@@ -19,6 +22,15 @@ class Memory(StrEnum):
 
     DAEMON = "daemon"  # we send the history with each question, a person's own messages included
     SERVICE = "service"  # the service keeps it under a conversation id, and knows only what passed through it
+
+
+@frozen(kw_only=True)
+class Handover:
+    """By what a workflow asks for a person: no service has a word of its own for it. An empty one is not looked at."""
+
+    variable: str = ""  # a variable or a field of the answer that is true then
+    category: str = ""  # what a node that classifies the question says then
+    mark: str = ""  # a text in the answer, which is taken out of it
 
 
 @frozen(kw_only=True)
@@ -39,6 +51,9 @@ class Workflow:
     created_at: datetime
     updated_at: datetime
     version: int
+    model: str | None = None  # of a plain model
+    webhook: Webhook | None = None  # of n8n: what is called
+    handover: Handover = field(factory=Handover)
 
 
 class Role(StrEnum):
@@ -79,6 +94,14 @@ class Question:
     variables: dict[str, Any] = field(factory=dict)
     request_id: str | None = None
     resumes: str | None = None  # the record of the paused answer that the last message answers
+
+
+@frozen(kw_only=True)
+class NodeBegun:
+    """A step of a workflow that begins to run, as far as the service says."""
+
+    name: str
+    kind: str = ""  # the provider's own word for it; "": it did not say
 
 
 @frozen(kw_only=True)
@@ -125,3 +148,4 @@ class Answer:
     pause: Pause | None = None  # what it asks before it goes on; `text` has the question too
     record: str = ""  # what the service calls this answer in its chat
     chat: str = ""  # in which the service says it answered; "" where it does not
+    needs_person: bool = False  # see `Handover`

@@ -1,8 +1,8 @@
 """A workflow is asked, then its fallbacks, until one answers: for turns, the API's questions, analyses and batches.
 
-Every run passes through `Asking._run`: a seat of the pool, the breaker, the service's retries. Right before it the unit
-of work `begun` makes the attempt durable and reserves what it may cost; what it did cost is settled right after it, and
-is in `Answered.answer.usage` for its caller.
+Every run passes through `Asking._run`: a seat of its provider's pool, the breaker, the service's retries. Right before
+it the unit of work `begun` makes the attempt durable and reserves what it may cost; what it did cost is settled right
+after it, and is in `Answered.answer.usage` for its caller.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ import structlog
 from attrs import define, evolve, field, frozen
 
 from daemon.domain.cost import Scopes
-from daemon.domain.workflow import Answer, Provider, Question, Workflow
+from daemon.domain.workflow import Answer, NodeBegun, Provider, Question, Workflow
 from daemon.engine.costs import USUAL, Refusal, Terms, release
 from daemon.engine.metering import reserve, settle
 from daemon.engine.ports import Assistant
@@ -46,17 +46,26 @@ LIMITED_PAUSE = timedelta(seconds=10)  # where a service says "too often" and no
 NOBODY = Scopes()
 
 
+def _nobody(_: NodeBegun) -> None:
+    """Most followers hear the text alone."""
+
+
 @define(kw_only=True)
 class Follower:
     """Hears an answer as it is made."""
 
     heard: Callable[[str], None]  # the next piece of its text
     restarted: Callable[[], None]  # what was heard so far counts no more: the next piece is another run's first
+    stepped: Callable[[NodeBegun], None] = _nobody  # a step of the workflow begins
     _begun: bool = field(default=False, init=False)
 
     def on_text(self, text: str) -> None:
         self._begun = True
         self.heard(text)
+
+    def on_node(self, node: NodeBegun) -> None:
+        self._begun = True
+        self.stepped(node)
 
     def restart(self) -> None:
         """A run begins; of the first there is nothing to take back."""
@@ -72,7 +81,7 @@ class Inquiry:
     name: str  # for the log: what is answered
     workflow_id: str
     only: bool = False  # no fallbacks: nobody else can go on with what this one began
-    seat: str  # of the pool: those of one key take turns with those of others
+    seat: str  # of a pool: those of one key take turns with those of others
     attempt: int = 1  # how often it was tried, this time included
     last: bool = False  # somebody waits for the answer: there is no later attempt, so a fallback is asked at once
     failed_before: bool = False  # then another attempt takes one of the service's retries
@@ -127,7 +136,7 @@ class Asking:
     db: Database
     workflows: Workflows
     assistants: Mapping[Provider, Assistant]
-    pool: Pool
+    pools: Mapping[Provider, Pool]
     breakers: Breakers
     retry: Retry  # its age is how long a question is worth answering
     budgets: Mapping[Provider, RetryBudget]
@@ -192,9 +201,9 @@ class Asking:
         return self.retry.next(inquiry.attempt, started=inquiry.started, now=now, random=self.random)
 
     async def _run(self, inquiry: Inquiry, workflow: Workflow, question: Question) -> Answer:
-        """Within a seat of the pool, and only where the breaker lets it pass; what happened is told to the breaker."""
+        """Within a seat of its pool, and only where the breaker lets it pass; what happened is told to the breaker."""
         breaker = self._breaker(workflow)
-        async with self.pool.seat(inquiry.seat):
+        async with self.pools[workflow.provider].seat(inquiry.seat):
             if wait := breaker.before():
                 raise _barred(workflow, breaker, wait)
             try:
@@ -249,8 +258,9 @@ class Asking:
                 return answer
         if inquiry.follower is None:
             return await assistant.run(workflow, question)
-        inquiry.follower.restart()
-        return await assistant.run(workflow, question, on_text=inquiry.follower.on_text)
+        follower = inquiry.follower
+        follower.restart()
+        return await assistant.run(workflow, question, on_text=follower.on_text, on_node=follower.on_node)
 
     def _breaker(self, workflow: Workflow) -> Breaker:
         return self.breakers.of(workflow.provider, f"{workflow.id}/{workflow.version}")  # a new key is a new chance

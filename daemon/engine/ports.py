@@ -19,16 +19,23 @@ from daemon.domain.message import Wxid
 from daemon.domain.moments import NewPost, Post, Published, Timeline
 from daemon.domain.people import Contact, ContactIds, Relation, Room, RoomNotice, Stranger
 from daemon.domain.send import Accepted, Outgoing
-from daemon.domain.workflow import Answer, Question, Workflow
+from daemon.domain.workflow import Answer, NodeBegun, Question, Workflow
 
 
 class Assistant(Protocol):
     """One AI provider."""
 
     async def run(
-        self, workflow: Workflow, question: Question, *, on_text: Callable[[str], None] | None = None
+        self,
+        workflow: Workflow,
+        question: Question,
+        *,
+        on_text: Callable[[str], None] | None = None,
+        on_node: Callable[[NodeBegun], None] | None = None,
     ) -> Answer:
-        """The workflow's answer, within `workflow.timeout`; `on_text` hears its text as it is made, where it is.
+        """The workflow's answer, within `workflow.timeout`.
+
+        `on_text` hears its text as it is made, `on_node` its steps as they begin, both where the service tells.
 
         Raises RemoteUnauthorized, RemoteRefused (it will say so again), RemoteLimited, RemoteUnavailable (it did
         nothing, or may be asked again), RemoteNonsense, and OutcomeUnknown where the run may have happened.

@@ -1,6 +1,6 @@
 """Gathers how the daemon is: what the status page shows and what the figures are made of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from attrs import define
 
 from daemon import __version__
 from daemon.clock import from_ms
+from daemon.domain.workflow import Provider
 from daemon.engine.jobs import Jobs
 from daemon.engine.status import BreakerState, LimiterLevel, QueueDepth, Status, StoreState
 from daemon.limits.breaker import Breakers
@@ -26,7 +27,7 @@ class Standing:
     db: Database
     jobs: Jobs
     pace: Pace
-    pool: Pool
+    pools: Mapping[Provider, Pool]
     breakers: Breakers
     backups: Path
     started_at: datetime
@@ -56,8 +57,9 @@ class Standing:
     def _limiters(self) -> tuple[LimiterLevel, ...]:
         accounts, overall = self.pace.accounts, self.pace.overall
         return (
-            LimiterLevel(
-                name="fastgpt", tokens=self.pool.seats - self.pool.in_flight, burst=self.pool.seats, per_second=0
+            *(
+                LimiterLevel(name=provider, tokens=pool.seats - pool.in_flight, burst=pool.seats, per_second=0)
+                for provider, pool in self.pools.items()
             ),
             LimiterLevel(name=OVERALL, tokens=overall.level(), burst=overall.burst, per_second=overall.rate),
             *(

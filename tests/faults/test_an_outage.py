@@ -167,7 +167,7 @@ async def world(folder: Path, seed: int, breakers: type[Breakers] = Breakers) ->
             db,
             workflows,
             assistants={Provider.FASTGPT: fastgpt},
-            pool=pool,
+            pools={Provider.FASTGPT: pool},
             breakers=breakers(clock, random),
             retry=retry,
             budgets={provider: RetryBudget(clock) for provider in Provider},

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from attrs import frozen
 
+from daemon.domain.workflow import Provider
 from daemon.sim.fastgpt import DEMO_APP, DEMO_KEY, fastgpt_simulator
 from daemon.sim.fastgpt_script import Script
 from daemon.sim.faults import Fault, Kind
@@ -172,7 +173,7 @@ async def test_no_more_questions_are_in_flight_than_set_and_two_accounts_take_tu
     busy, quiet = APP_ID, "wx_demoAppId000000000002"
     setup = GeweSetup(accounts={busy: BOT, quiet: "wxid_bot000000000002"})
     async with house(tmp_path, gewe=setup) as h:
-        h.bridge.engine.pool.resize(2)
+        h.bridge.engine.pools[Provider.FASTGPT].resize(2)
         second = {"app_id": quiet, "name": "Second", "token": h.gewe.token, "base_url": h.gewe.base_url}
         await h.api.post("/api/v1/integrations/gewe/accounts", second | {"workflow_id": h.workflow_id})
         h.fastgpt.play(Script(delay_s=0.05))

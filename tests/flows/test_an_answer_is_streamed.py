@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from daemon.codec import encode, parse
+from daemon.domain.workflow import Provider
 from daemon.net.sse import SseReader
 from daemon.sim.fastgpt import DEMO_APP, DEMO_KEY
 from daemon.sim.fastgpt_script import Script
@@ -95,7 +96,7 @@ async def test_a_caller_who_leaves_stops_the_run_and_its_seat_is_free(tmp_path: 
             await h.fastgpt.ledger.wait_for("*/chat/completions")
         await h.fastgpt.ledger.wait_for("*/chat/stop")
         async with asyncio.timeout(5):
-            while h.bridge.engine.pool.in_flight:  # noqa: ASYNC110
+            while h.bridge.engine.pools[Provider.FASTGPT].in_flight:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         states = await h.bridge.engine.db.read(lambda tx: [row["state"] for row in tx.all("SELECT state FROM charges")])
         assert states == ["reserved"]  # nobody knows what it cost: settled at its estimate, as after any cut

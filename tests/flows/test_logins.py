@@ -135,7 +135,7 @@ async def test_an_address_that_gewe_cannot_reach_is_told_and_the_one_before_stay
 
 async def test_an_address_that_gewe_takes_without_coming_is_told_with_what_to_look_at(tmp_path: Path) -> None:
     async with house(tmp_path) as here, elsewhere() as url:
-        here.bridge.engine.webhooks.patience *= 0.01
+        here.bridge.engine.callback_urls.patience *= 0.01
         status, refused = await here.api.call("POST", WEBHOOK, {"account_id": here.account_id, "url": url})
         assert (status, refused["code"]) == (502, "webhook.silent")
         assert "firewall" in refused["detail"]

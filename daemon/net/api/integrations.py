@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from daemon.domain.access import Role
+from daemon.domain.workflow import Provider
 from daemon.engine.health import PartHealth, ServiceHealth
 from daemon.engine.integrations import Difference, FastGptSums, GeweSums, Service
 from daemon.net.api.integration_views import (
@@ -23,7 +24,7 @@ from daemon.net.api.integration_views import (
     StatsView,
     SyncView,
 )
-from daemon.net.api.services import ACCOUNTS, INTEGRATIONS, PACE, POOL
+from daemon.net.api.services import ACCOUNTS, INTEGRATIONS, PACE, POOLS
 from daemon.net.server.call import Call
 from daemon.net.server.constraints import Note, Range
 from daemon.net.server.routes import Routes
@@ -104,7 +105,7 @@ async def gewe_stats(call: Call, *, hours: Hours = DAY) -> GeweStatsView:
 @routes.get(f"{PATH}/fastgpt/stats", role=Role.VIEWER, summary="Calls, tokens, cost and degraded answers")
 async def fastgpt_stats(call: Call, *, hours: Hours = DAY) -> FastGptStatsView:
     sums = await call.service(INTEGRATIONS).fastgpt_sums(timedelta(hours=hours), call.scope)
-    pool = call.service(POOL)
+    pool = call.service(POOLS)[Provider.FASTGPT]
     return FastGptStatsView(
         service_name="FastGPT",
         hours=hours,

@@ -10,7 +10,7 @@ from daemon.domain.account import AccountState
 from daemon.domain.login import LoginMethod, LoginStep
 from daemon.net.api.accounts import CALLBACK_PATH, PATH, AccountView, view
 from daemon.net.api.fields import Identifier, Url
-from daemon.net.api.services import ACCOUNTS, LOGINS, PUBLIC_URL, WEBHOOKS
+from daemon.net.api.services import ACCOUNTS, CALLBACK_URLS, LOGINS, PUBLIC_URL
 from daemon.net.server.call import Call
 from daemon.net.server.constraints import Length, Note, Pattern
 from daemon.net.server.routes import Routes
@@ -164,7 +164,7 @@ async def online(call: Call, account_id: str) -> OnlineView:
 )
 async def set_webhook(call: Call, body: WebhookBody) -> WebhookView:
     call.allow(body.account_id)
-    done = await call.service(WEBHOOKS).set_up(
+    done = await call.service(CALLBACK_URLS).set_up(
         body.account_id, base=body.url or call.service(PUBLIC_URL), path=CALLBACK_PATH, by=call.actor
     )
     return WebhookView(

@@ -1,12 +1,16 @@
 """Where handlers find the engine's services: one typed key each, filled by the bridge."""
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
+from daemon.domain.workflow import Provider
 from daemon.engine.accounts import Accounts
 from daemon.engine.act_desk import ActDesk
 from daemon.engine.analysis import Analysis
 from daemon.engine.audit import Audit
 from daemon.engine.batches import Batches
+from daemon.engine.callback_urls import CallbackUrls
 from daemon.engine.campaigns import Campaigns
 from daemon.engine.chatting import Chatting
 from daemon.engine.contacts import Contacts
@@ -27,7 +31,6 @@ from daemon.engine.rooms import Rooms
 from daemon.engine.secrets import Secrets
 from daemon.engine.sends import Sends
 from daemon.engine.service_desk import WorkflowDesk
-from daemon.engine.webhooks import Webhooks
 from daemon.engine.workflows import Workflows
 from daemon.limits.pace import Pace
 from daemon.limits.pool import Pool
@@ -51,10 +54,10 @@ DATABASE = web.AppKey("database", Database)  # to read lists from; what changes 
 DO_NOT_CONTACT = web.AppKey("do_not_contact", DoNotContact)
 INTEGRATIONS = web.AppKey("integrations", Integrations)
 PACE = web.AppKey("pace", Pace)
-POOL = web.AppKey("pool", Pool)
+POOLS: web.AppKey[Mapping[Provider, Pool]] = web.AppKey("pools")
 INTAKE = web.AppKey("intake", Intake)
 LOGINS = web.AppKey("logins", Logins)
-WEBHOOKS = web.AppKey("webhooks", Webhooks)
+CALLBACK_URLS = web.AppKey("callback_urls", CallbackUrls)
 CALLBACK_ALLOW = web.AppKey("callback_allow", tuple[str, ...])  # networks that GeWe may call from without a key
 JOBS = web.AppKey("jobs", Jobs)
 MEDIA = web.AppKey("media", Media)

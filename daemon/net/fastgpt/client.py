@@ -13,7 +13,7 @@ from daemon.errors import RemoteError, RemoteRefused, RemoteUnauthorized, Remote
 from daemon.net.fastgpt import wire_answer, wire_request
 from daemon.net.fastgpt.classify import DUPLICATE, SERVICE, classify
 from daemon.net.fastgpt.listen import Listening
-from daemon.net.fastgpt.wire_answer import Heard, Listener, OnText
+from daemon.net.fastgpt.wire_answer import Ears, Heard, Listener, OnNode, OnText
 from daemon.net.fastgpt.wire_rows import rows
 from daemon.net.fastgpt.wire_values import document, items, text
 from daemon.net.fastgpt.wrapped import MOST_BYTES, Wrapped
@@ -46,9 +46,16 @@ class FastGpt:
     outbound: Outbound
     patience: Patience = field(factory=Patience)
 
-    async def run(self, workflow: Workflow, question: Question, *, on_text: OnText | None = None) -> Answer:
+    async def run(
+        self,
+        workflow: Workflow,
+        question: Question,
+        *,
+        on_text: OnText | None = None,
+        on_node: OnNode | None = None,
+    ) -> Answer:
         try:
-            return await self._ask(workflow, question, on_text)
+            return await self._ask(workflow, question, Ears(on_text, on_node))
         except asyncio.CancelledError:
             await self._stop(workflow, question)
             raise
@@ -64,11 +71,11 @@ class FastGpt:
         except RemoteRefused:
             return None  # no such chat, in the words of its version
 
-    async def _ask(self, workflow: Workflow, question: Question, on_text: OnText | None) -> Answer:
+    async def _ask(self, workflow: Workflow, question: Question, ears: Ears) -> Answer:
         """A name that is taken is that of an earlier attempt: it has the answer, or was cut short."""
         for name in wire_request.names(question):
             try:
-                return await self._once(workflow, question, name, on_text)
+                return await self._once(workflow, question, name, ears)
             except RemoteRefused as error:
                 if error.code != DUPLICATE:
                     raise
@@ -76,7 +83,7 @@ class FastGpt:
                 return earlier
         raise RemoteUnavailable("fastgpt.cut", service=SERVICE)
 
-    async def _once(self, workflow: Workflow, question: Question, name: str, on_text: OnText | None) -> Answer:
+    async def _once(self, workflow: Workflow, question: Question, name: str, ears: Ears) -> Answer:
         clean = self._cleaner(workflow)
         with self.outbound.metered(SERVICE):
             async with self.outbound.stream(
@@ -89,15 +96,13 @@ class FastGpt:
                 repeatable=False,
                 most_bytes=MOST_BYTES,
             ) as stream:
-                heard = await self._heard(workflow, stream, clean, on_text)
+                heard = await self._heard(workflow, stream, clean, ears)
             return wire_answer.concluded(heard, clean, record=name)
 
-    async def _heard(
-        self, workflow: Workflow, stream: Stream, clean: Callable[[str], str], on_text: OnText | None
-    ) -> Heard:
+    async def _heard(self, workflow: Workflow, stream: Stream, clean: Callable[[str], str], ears: Ears) -> Heard:
         streamed = workflow.stream and not _is(stream.headers, "application/json")
         if streamed and stream.status == HTTPStatus.OK:
-            return await Listening(stream, clean, self.patience.tail, Listener(on_text=on_text)).heard()
+            return await Listening(stream, clean, self.patience.tail, Listener(ears)).heard()
         body = await stream.read()
         if stream.status != HTTPStatus.OK:
             raise classify(stream.status, stream.headers, body, clean)

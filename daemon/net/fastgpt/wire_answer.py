@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from daemon.codec import parse
 from daemon.domain.pause import Pause
-from daemon.domain.workflow import Answer
+from daemon.domain.workflow import Answer, NodeBegun
 from daemon.engine import pauses
 from daemon.errors import Invalid, RemoteNonsense, RemoteRefused
 from daemon.net.fastgpt import wire_pause
@@ -25,6 +25,7 @@ LOST = frozenset({"close", "abnormal_close", "error"})  # a model that was cut s
 
 Clean = Callable[[str], str]
 OnText = Callable[[str], None]
+OnNode = Callable[[NodeBegun], None]
 
 
 @define
@@ -51,11 +52,19 @@ class Heard:
         return "\n".join(part for part in (spoken, pauses.opening(asked) if asked else "") if part)
 
 
+@frozen
+class Ears:
+    """Who hears a stream while it comes."""
+
+    text: OnText | None = None
+    node: OnNode | None = None
+
+
 @define
 class Listener:
     """Takes a stream's events in whatever order they come."""
 
-    on_text: OnText | None = None  # hears each piece as it comes
+    ears: Ears = field(factory=Ears)
     heard: Heard = field(factory=Heard)
     done: bool = False
     events: int = 0
@@ -89,11 +98,13 @@ class Listener:
             delta = document(document(choice).get("delta"))
             if said_now := text(delta.get("content")):  # a heartbeat's is empty, the stop chunk's is null
                 self.heard.texts.append(said_now)
-                if self.on_text is not None:
-                    self.on_text(said_now)
+                if self.ears.text is not None:
+                    self.ears.text(said_now)
 
     def _detail(self, name: str, value: object) -> None:
         match name:
+            case "flowNodeStatus" if self.ears.node is not None:
+                self.ears.node(NodeBegun(name=text(document(value).get("name"))))
             case "flowResponses":
                 self.heard.rows, self.heard.detailed = rows(value), True
             case "flowNodeResponse" if isinstance(value, dict):

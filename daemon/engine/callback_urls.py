@@ -25,7 +25,7 @@ PATIENCE = timedelta(seconds=10)  # GeWe tries the address before it answers; wh
 
 
 @frozen(kw_only=True)
-class WebhookSet:
+class CallbackSet:
     """`url` holds the secret: shown once."""
 
     account: Account
@@ -34,7 +34,7 @@ class WebhookSet:
 
 
 @define
-class Webhooks:
+class CallbackUrls:
     db: Database
     accounts: Accounts
     devices: Devices
@@ -42,7 +42,7 @@ class Webhooks:
     patience: timedelta = PATIENCE
     _one: asyncio.Lock = field(factory=asyncio.Lock, init=False)  # at a time: GeWe's packet does not say which
 
-    async def set_up(self, account_id: str, *, base: str, path: str, by: Actor) -> WebhookSet:
+    async def set_up(self, account_id: str, *, base: str, path: str, by: Actor) -> CallbackSet:
         """Give the account's group a new callback address, `base` + `path`/key, and have GeWe deliver there.
 
         The keys before are honoured for another day once GeWe
@@ -67,7 +67,7 @@ class Webhooks:
             await self.db.write(units.rotated, account, group, digest(key), by=by)
             await self.accounts.load()
         log.info("webhook.set", account=account.id, host=urlsplit(url).netloc, by=by.id)
-        return WebhookSet(account=account, url=url, received_at=received_at)
+        return CallbackSet(account=account, url=url, received_at=received_at)
 
     async def _set(self, account: Account, group: str, url: str) -> datetime:
         host = urlsplit(url).netloc
