@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import structlog
 from aiohttp import ClientResponse
 from aioresponses import aioresponses
 
@@ -26,8 +27,18 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses]:
         yield mocked
 
 
+def plain_log() -> None:
+    """What tests print of the log. With rich around, which comes with schemathesis, structlog draws each crash for
+    some 100 ms."""
+    structlog.reset_defaults()
+    *others, _ = structlog.get_config()["processors"]
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*others, plain])
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """With `SHOWN=FILE` what each test really called is written down, for docs/shown.md."""
+    plain_log()
     if file := os.environ.get("SHOWN"):
         from tests.shown import Recorder  # only then: the client's methods are replaced
 

@@ -17,6 +17,7 @@ from daemon.log import FOREIGN, LONGEST, OURS, WINDOW, Clean, Floods, configure,
 from daemon.secret import Redactor, Secret
 from daemon.settings_sections import Log
 from tests.clock import FakeClock
+from tests.conftest import plain_log
 
 Read = Callable[[], list[dict[str, Any]]]
 CANARY = "canary-7f3a9c51e2"
@@ -31,7 +32,7 @@ def restored_logging() -> Iterator[None]:
     root.handlers[:] = handlers
     root.setLevel(level)
     access.disabled = disabled
-    structlog.reset_defaults()
+    plain_log()
     structlog.contextvars.clear_contextvars()
 
 
