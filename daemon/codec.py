@@ -100,6 +100,11 @@ def encode(value: object) -> bytes:
     )
 
 
+def canonical(value: object) -> bytes:
+    """Plain JSON types; two documents that differ in the order of their fields alone give the same bytes."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
 def encode_text(value: object) -> str:
     return encode(value).decode()
 

@@ -22,7 +22,19 @@ QiaodError
     ├── RemoteUnavailable     it did nothing; asking again may help
     │   └── AccountOffline      the WeChat account is not logged in there
     ├── RemoteNonsense        it answered, but not in its own language
-    └── OutcomeUnknown        it may have done it, so asking again may do it twice
+    ├── OutcomeUnknown        it may have done it, so asking again may do it twice
+    └── N8nWebhookError       a call of an n8n webhook failed; each is one of those above too
+        ├── N8nConnectionError    no connection, or it broke
+        │   ├── N8nUnreachable      … RemoteUnavailable: n8n is not there, or is just starting
+        │   ├── N8nBarred           … RemoteRefused: the settings, or the rules, do not let it be called
+        │   └── N8nCut              … OutcomeUnknown: after the request had left
+        ├── N8nTimeoutError       … OutcomeUnknown: no answer in time; the run goes on
+        └── N8nResponseError      n8n answered, and it is no answer of the workflow's
+            ├── N8nUnauthorized     … RemoteUnauthorized
+            ├── N8nRefused          … RemoteRefused: nothing ran, and nothing will
+            ├── N8nLimited          … RemoteLimited
+            ├── N8nRan              … OutcomeUnknown: it ran, or runs on, and gave no answer
+            └── N8nNonsense         … RemoteNonsense
 
 `code` is for machines: documented in docs/problems.md and never changed. The text for people is in `daemon.texts`,
 in each language; `facts` are the values it names. `str(error)` is the English text, for logs.
@@ -30,6 +42,7 @@ in each language; `facts` are the values it names. `str(error)` is the English t
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any, ClassVar
 
 from attrs import frozen
 
@@ -142,6 +155,7 @@ class RemoteError(QiaodError):
         super().__init__(code, service=service, detail=detail, **facts)
         self.service = service
         self.detail = detail
+        self.nodes: tuple[Any, ...] = ()  # of a run that failed, where the service told them: domain.workflow.Node
 
 
 class RemoteRefused(RemoteError):
@@ -171,4 +185,59 @@ class RemoteNonsense(RemoteError):
 
 
 class OutcomeUnknown(RemoteError):
+    pass
+
+
+class N8nWebhookError(RemoteError):
+    """`code` is the finer one; `kind` the one of three that `POST /api/ai/webhook/` tells."""
+
+    kind: ClassVar[str] = "n8n_response"
+
+    @property
+    def may_have_run(self) -> bool:
+        """Whether the workflow may have run, so that calling again may run it twice."""
+        return not isinstance(self, RemoteRefused | RemoteLimited | RemoteUnavailable)
+
+
+class N8nConnectionError(N8nWebhookError):
+    kind = "n8n_connection"
+
+
+class N8nUnreachable(N8nConnectionError, RemoteUnavailable):
+    pass
+
+
+class N8nBarred(N8nConnectionError, RemoteRefused):
+    pass
+
+
+class N8nCut(N8nConnectionError, OutcomeUnknown):
+    pass
+
+
+class N8nTimeoutError(N8nWebhookError, OutcomeUnknown):
+    kind = "n8n_timeout"
+
+
+class N8nResponseError(N8nWebhookError):
+    pass
+
+
+class N8nUnauthorized(N8nResponseError, RemoteUnauthorized):
+    pass
+
+
+class N8nRefused(N8nResponseError, RemoteRefused):
+    pass
+
+
+class N8nLimited(N8nResponseError, RemoteLimited):
+    pass
+
+
+class N8nRan(N8nResponseError, OutcomeUnknown):
+    pass
+
+
+class N8nNonsense(N8nResponseError, RemoteNonsense):
     pass

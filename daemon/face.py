@@ -17,11 +17,13 @@ from daemon.engine.standing import Standing
 from daemon.ids import Ids
 from daemon.net.api import (
     accounts,
+    ai_webhook,
     alerts,
     audit,
     batches,
     budgets,
     campaigns,
+    chat,
     checkups,
     contacts,
     conversations,
@@ -37,6 +39,7 @@ from daemon.net.api import (
     media,
     messages,
     moments,
+    openai,
     prices,
     quotas,
     rooms,
@@ -44,12 +47,15 @@ from daemon.net.api import (
     services,
     sessions,
     turns,
+    webhooks,
     workflow_desk,
+    workflow_test,
     workflows,
 )
 from daemon.net.gewe import callback
 from daemon.net.server.app import build
 from daemon.net.server.auth import Door
+from daemon.net.server.cors import Cors
 from daemon.net.server.figures import Figures
 from daemon.net.server.guard import Limits, Nuisances
 from daemon.net.server.idempotency import Replays
@@ -79,7 +85,12 @@ TABLES: tuple[Routes, ...] = (
     workflows.routes,
     workflow_desk.routes,
     turns.routes,
+    ai_webhook.routes,
+    webhooks.routes,
     fastgpt.routes,
+    chat.routes,
+    openai.routes,
+    workflow_test.routes,
     batches.routes,
     jobs.routes,
     alerts.routes,
@@ -121,6 +132,7 @@ class Face:
                 metrics=metrics,
                 hosts=http.allowed_hosts,
                 language=settings.daemon.language,
+                cors=Cors(frozenset(http.cors_origins)),
             ),
             stage=Stage(
                 limits=Limits(
@@ -205,7 +217,11 @@ def app_of(settings: Settings, engine: Engine, face: Face, door: Door) -> web.Ap
             services.REVOKES: engine.revokes,
             services.WORKFLOWS: engine.workflows,
             services.WORKFLOW_DESK: engine.workflow_desk,
+            services.WORKFLOW_TESTS: engine.workflow_tests,
             services.CHATTING: engine.chatting,
+            services.COMPLETIONS: engine.completions,
+            services.DIALOGUES: engine.dialogues,
+            services.AI_WEBHOOKS: engine.ai_webhooks,
             services.ANALYSIS: engine.analysis,
             services.BATCHES: engine.batches,
         },

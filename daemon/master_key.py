@@ -5,7 +5,6 @@ want, are found beside it: the credential `master-key-old`, the files `<id>.old-
 QIAOD_MASTER_KEY_OLD.
 """
 
-import ctypes
 import hmac
 import os
 import secrets
@@ -18,6 +17,7 @@ from pathlib import Path
 import structlog
 from attrs import evolve, field, frozen
 
+from daemon.credentials import taken
 from daemon.errors import Conflict, QiaodError
 from daemon.secret import Redactor
 from daemon.vault import KEY_BYTES, Vault, key_id_of
@@ -55,7 +55,7 @@ def find_master_key(file: Path, environ: MutableMapping[str, str], *, may_create
 
     The variables are taken out of the environment in any case, so that no child and no crash dump shows them.
     """
-    variable, old_variable = _taken(environ, VARIABLE), _taken(environ, OLD_VARIABLE)
+    variable, old_variable = taken(environ, VARIABLE), taken(environ, OLD_VARIABLE)
     credentials = Path(environ.get("CREDENTIALS_DIRECTORY", "/nonexistent"))
     found = _current(file, credentials, variable)
     if found is None and not may_create:
@@ -63,21 +63,6 @@ def find_master_key(file: Path, environ: MutableMapping[str, str], *, may_create
     found = found or Found(_create(file), str(file), created=True, file=file)
     # The old ones last: a rotation of the running daemon keeps the one before, then replaces it.
     return evolve(found, old=tuple(_old_keys(file, credentials, old_variable)))
-
-
-def _taken(environ: MutableMapping[str, str], name: str) -> str:
-    """Its value, which is there no more; nor in /proc/<pid>/environ, which shows the memory it came in."""
-    value = environ.get(name, "")
-    if value and environ is os.environ:
-        try:
-            getenv = ctypes.CDLL(None).getenv
-            getenv.restype = ctypes.c_void_p
-            if at := getenv(name.encode()):
-                ctypes.memset(at, ord("*"), len(os.fsencode(value)))
-        except (OSError, AttributeError, MemoryError) as error:  # a libc, or a sandbox, that knows better
-            log.warning("master_key.still_in_environ", reason=str(error))
-    environ.pop(name, None)
-    return value
 
 
 def _current(file: Path, credentials: Path, variable: str) -> Found | None:

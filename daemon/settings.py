@@ -20,9 +20,11 @@ from daemon.settings_read import BadSettings, Reader, settings_of
 from daemon.settings_sections import (
     Access,
     Campaign,
+    Chat,
     Conversation,
     Costs,
     Daemon,
+    Dns,
     FastGpt,
     Gewe,
     Http,
@@ -32,6 +34,8 @@ from daemon.settings_sections import (
     N8n,
     OpenAi,
     Store,
+    Targets,
+    WorkflowTest,
 )
 
 _SOCKET_PATH = 107  # bytes the kernel takes for a Unix socket's path
@@ -47,9 +51,13 @@ class Settings:
     fastgpt: FastGpt = field(factory=FastGpt)
     n8n: N8n = field(factory=N8n)
     openai: OpenAi = field(factory=OpenAi)
+    targets: Targets = field(factory=Targets)
+    dns: Dns = field(factory=Dns)
+    workflow_test: WorkflowTest = field(factory=WorkflowTest)
     conversation: Conversation = field(factory=Conversation)
     media: Media = field(factory=Media)
     campaign: Campaign = field(factory=Campaign)
+    chat: Chat = field(factory=Chat)
     costs: Costs = field(factory=Costs)
     jobs: Jobs = field(factory=Jobs)
     store: Store = field(factory=Store)
@@ -71,6 +79,11 @@ class Settings:
     @property
     def spool(self) -> Path:
         return self.daemon.state_dir / "spool"
+
+    @property
+    def supabase_key_file(self) -> Path | None:
+        named = self.chat.supabase_key_file
+        return None if named == AUTO else self.daemon.state_dir / named
 
     @property
     def unix_socket(self) -> Path:
@@ -166,6 +179,8 @@ def _compare(settings: Settings, reader: Reader) -> None:
         )
     if http.per_address > http.connections:
         reader.conflict("http", "per_address", "settings.above", other="http.connections")
+    if settings.chat.store == "supabase" and not settings.chat.supabase_url:
+        reader.conflict("chat", "supabase_url", "settings.no_supabase_url")
     if settings.jobs.retry_base > settings.jobs.retry_cap:
         reader.conflict("jobs", "retry_base_seconds", "settings.above", other="jobs.retry_cap_seconds")
     if daemon.drain_http + daemon.drain_jobs > LONGEST_DRAIN:

@@ -110,7 +110,7 @@ def place(default: str = "") -> Any:
     return _setting(Path(default), Setting(read=read, show=show, limits="a path"))
 
 
-def names(*default: str, check: Callable[[str], object]) -> Any:
+def names(*default: str, check: Callable[[str], object], reload: bool = False) -> Any:
     """A list of texts; in the environment separated by commas."""
 
     def read(value: object) -> tuple[str, ...]:
@@ -123,7 +123,7 @@ def names(*default: str, check: Callable[[str], object]) -> Any:
     def parse(line: str) -> object:
         return _literal(line) if line.startswith("[") else [item.strip() for item in line.split(",") if item.strip()]
 
-    return _setting(tuple(default), Setting(read=read, show=list, parse=parse, limits="a list"))
+    return _setting(tuple(default), Setting(read=read, show=list, parse=parse, limits="a list", reload=reload))
 
 
 def table(default: Mapping[str, str], check: Callable[[str, str], object]) -> Any:

@@ -16,7 +16,7 @@ from daemon.texts import render
 T = TypeVar("T")
 
 PREFIX = "QIAOD_"
-NOT_SETTINGS = ("QIAOD_CONFIG", "QIAOD_MASTER_KEY")  # variables of ours with another reader
+NOT_SETTINGS = ("QIAOD_CONFIG", "QIAOD_MASTER_KEY", "QIAOD_SUPABASE_KEY")  # variables of ours with another reader
 _LARGEST = 1 << 20  # bytes; a settings file is a few kilobytes
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
 _TOML_LINE = re.compile(r" \(at line (\d+), column \d+\)$")

@@ -13,6 +13,7 @@ from attrs import frozen
 
 from daemon.errors import Invalid
 from daemon.settings_fields import choice, integer, names, place, span, switch, table, text
+from daemon.settings_targets import listed
 
 ROLES = ("viewer", "operator", "admin", "agent", "auditor")  # daemon.domain.access.Role, which this may not import
 
@@ -35,6 +36,13 @@ def _url(line: str) -> None:
     parts = urlsplit(line)
     if line and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username):
         raise Invalid("settings.want_url", value=line)
+
+
+def _origin(line: str) -> None:
+    parts = urlsplit(line)
+    exact = parts.scheme in ("http", "https") and parts.hostname and line == f"{parts.scheme}://{parts.netloc}"
+    if line != "*" and (not exact or set("@*") & set(line) or line != line.lower()):
+        raise Invalid("settings.want_origin", value=line)
 
 
 def _host(line: str) -> None:
@@ -90,6 +98,7 @@ class Http:
     hosts: tuple[str, ...] = names("localhost", "127.0.0.1", "::1", check=_host)
     trusted_proxies: tuple[str, ...] = names(check=_network)
     public_url: str = text("", _url)
+    cors_origins: tuple[str, ...] = names(check=_origin)
     header_timeout: timedelta = span(3, "seconds", least=0.1, most=60)
     body_timeout: timedelta = span(2, "seconds", least=0.1, most=60)
     keep_alive: timedelta = span(15, "seconds", least=0, most=3600)
@@ -148,12 +157,46 @@ class FastGpt:
 class N8n:
     in_flight: int = integer(10, least=1, most=200)  # n8n does no more a second with more: only slower
     queue: int = integer(1000, least=1, most=100_000)
+    cache_mb: int = integer(64, least=0, most=4096)
+    keep_calls: timedelta = span(30, "days", least=1, most=3650, reload=True)
 
 
 @frozen(kw_only=True)
 class OpenAi:
     in_flight: int = integer(200, least=1, most=10_000)
     queue: int = integer(1000, least=1, most=100_000)
+
+
+@frozen(kw_only=True)
+class Targets:
+    """What may be called although it is not on the open internet."""
+
+    allow: tuple[str, ...] = names(check=listed, reload=True)
+
+
+@frozen(kw_only=True)
+class WorkflowTest:
+    sessions_per_key: int = integer(10, least=1, most=1000)
+
+
+def _server(line: str) -> None:
+    """An address, with a port or without."""
+    try:
+        ipaddress.ip_address(line)
+    except ValueError:
+        try:
+            ipaddress.ip_address(_address(line)[0])
+        except (ValueError, Invalid):
+            raise Invalid("settings.want_server", value=line) from None
+
+
+@frozen(kw_only=True)
+class Dns:
+    """How names are looked up."""
+
+    servers: tuple[str, ...] = names(check=_server)
+    timeout: timedelta = span(2, "seconds", least=0.1, most=10)
+    keep_stale: timedelta = span(24, "hours", least=0, most=720)
 
 
 @frozen(kw_only=True)
@@ -189,6 +232,18 @@ class Campaign:
     gap_low: timedelta = span(15, "seconds", least=1, most=86_400, reload=True)
     gap_high: timedelta = span(45, "seconds", least=1, most=86_400, reload=True)
     stop_words: tuple[str, ...] = names("退订", "TD", "unsubscribe", "stop", check=_word)
+
+
+@frozen(kw_only=True)
+class Chat:
+    """The chat API, for websites and apps."""
+
+    workflow: str = text("")
+    history: int = integer(20, least=0, most=200)
+    store: str = choice("embedded", "embedded", "supabase")
+    supabase_url: str = text("", _url)
+    supabase_key_file: Path = place()
+    keep: timedelta = span(180, "days", least=1, most=36_500, reload=True)
 
 
 def _currency(line: str) -> None:

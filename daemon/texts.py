@@ -59,6 +59,42 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The audit log is broken at row {seq} ({why}): compare with a backup and with audit.head in the journal.",
         "审计日志在第 {seq} 行损坏（{why}）：请与备份及系统日志中的 audit.head 核对。",
     ),
+    "ai_webhook.breaker_open": (
+        "The webhook has failed too often: it is left alone for a moment.",
+        "该 Webhook 连续失败，暂停调用，请稍后再试。",
+    ),
+    "ai_webhook.credential_rejected": (
+        "n8n has refused the webhook's credential: it is not called until it is changed, or a test of it succeeds.",
+        "n8n 拒绝了该 Webhook 的凭据，已停止调用。修改凭据或测试成功后恢复。",
+    ),
+    "ai_webhook.in_use": (
+        "It still serves {users}: give them another webhook first.",
+        "仍在被以下工作流使用：{users}。请先为其更换 Webhook。",
+    ),
+    "ai_webhook.inactive": (
+        "The workflow's webhook is switched off, or gone.",
+        "该工作流的 Webhook 已停用或不存在。",
+    ),
+    "ai_webhook.none_active": (
+        "No active webhook does tasks of the type {task_type}.",
+        "没有处理任务类型“{task_type}”的启用中的 Webhook。",
+    ),
+    "ai_webhook.not_found": ("There is no such webhook.", "该 Webhook 不存在。"),
+    "ai_webhook.refused.title": ("An n8n webhook cannot be called", "n8n Webhook 无法调用"),
+    "ai_webhook.refused": (
+        "n8n does not serve the webhook {webhook} ({task_type}) as it is set up here: {reason}. Test it to see more.",
+        "n8n Webhook“{webhook}”（{task_type}）的配置无法使用：{reason}。可通过测试查看详情。",
+    ),
+    "ai_webhook.task_taken": (
+        "The active webhook {name} does tasks of the type {task_type} already: switch it off first.",
+        "任务类型“{task_type}”已由启用中的 Webhook“{name}”处理，请先停用它。",
+    ),
+    "ai_webhook.unauthorized.title": ("n8n refuses a webhook's credential", "n8n 拒绝了 Webhook 的凭据"),
+    "ai_webhook.unauthorized": (
+        "n8n does not accept the credential of the webhook {webhook} ({task_type}). It is not called until that is "
+        "changed here, or a test of it succeeds.",
+        "n8n 不接受 Webhook“{webhook}”（{task_type}）的凭据，已停止调用。请在此修改凭据，或在 n8n 修正后重新测试。",
+    ),
     "analysis.unfit": (
         "The workflow's answer is no result, twice: {why}. It said: {detail}",
         "工作流两次给出的回答都不是有效结果：{why}。其回答为：{detail}",
@@ -202,6 +238,66 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Is no time zone such as Asia/Shanghai.",
         "不是有效的时区，应类似 Asia/Shanghai。",
     ),
+    "chat.failed": ("No answer could be made.", "AI 回复生成异常"),
+    "chat.incomplete": ("user_id or message is missing.", "缺少 user_id 或 message 参数"),
+    "chat.malformed": ("The body is not a JSON object.", "请求数据格式错误"),
+    "cli.chat.begun": (
+        "You talk with {name} ({provider}) in a test session. /help tells the commands; Ctrl-D ends.",
+        "正在与“{name}”（{provider}）对话（测试会话）。输入 /help 查看命令，按 Ctrl-D 结束。",
+    ),
+    "cli.chat.cleared": (
+        "What was said is forgotten; the variables stay.",
+        "已清空对话内容，变量保留。",
+    ),
+    "cli.chat.comma": (", ", "，"),
+    "cli.chat.cost": ("{cost} {currency}", "{cost} {currency}"),
+    "cli.chat.failed": ("The workflow gave no answer: {reason}", "工作流没有给出回答：{reason}"),
+    "cli.chat.help": (
+        "/clear            forget what was said\n"
+        "/vars NAME=VALUE  set variables, and show them\n"
+        "/nodes            show the nodes, or do not\n"
+        "/quit, Ctrl-D     end; Ctrl-C stops an answer\n"
+        "//…               a message that begins with a slash",
+        "/clear          清空对话内容\n"
+        "/vars 名称=值   设置并显示变量\n"
+        "/nodes          显示或隐藏节点\n"
+        "/quit、Ctrl-D   结束；Ctrl-C 停止当前回答\n"
+        "//…             发送以斜杠开头的消息",
+    ),
+    "cli.chat.leave": ("Ctrl-D ends.", "按 Ctrl-D 结束。"),
+    "cli.chat.no_workflow": (
+        "There is no workflow {name}. There are: {known}",
+        "没有工作流“{name}”。现有工作流：{known}",
+    ),
+    "cli.chat.nodes_off": ("Nodes are not shown any more.", "不再显示节点。"),
+    "cli.chat.nodes_on": ("Nodes are shown.", "将显示节点。"),
+    "cli.chat.none": (
+        "No answer came: somebody cleared the session meanwhile.",
+        "没有收到回答：会话在此期间被清空。",
+    ),
+    "cli.chat.nothing": ("There is no message: say something.", "消息为空，请输入内容。"),
+    "cli.chat.person": ("The workflow asks for a person to go on.", "工作流请求转人工。"),
+    "cli.chat.points": ("{points} points", "{points} 积分"),
+    "cli.chat.renewed": (
+        "The session was over after half an hour of silence: a new one is begun, and what was said is forgotten.",
+        "会话因半小时无活动已结束，现已新建会话，之前的内容不再保留。",
+    ),
+    "cli.chat.restart": ("It begins anew:", "重新回答："),
+    "cli.chat.seconds": ("{seconds} s", "{seconds} 秒"),
+    "cli.chat.several": (
+        "Several workflows could be meant; name one by its id: {known}",
+        "符合条件的工作流不止一个，请用 id 指定：{known}",
+    ),
+    "cli.chat.step": ("  … {name} ({kind})", "  … {name}（{kind}）"),
+    "cli.chat.stopped": ("Stopped.", "已停止。"),
+    "cli.chat.tokens": ("{input} + {output} tokens", "{input} + {output} tokens"),
+    "cli.chat.unpriced": ("cost not known", "费用未知"),
+    "cli.chat.unsaid": ("usage not told", "用量未知"),
+    "cli.chat.variable": (
+        "{word} is no variable: write NAME=VALUE.",
+        "“{word}”不是变量，请写成 名称=值。",
+    ),
+    "cli.chat.which": ("Which workflow", "选择工作流"),
     "cli.daemon_refused": (
         "The daemon refused: {detail}",
         "守护进程拒绝了请求：{detail}",
@@ -251,10 +347,59 @@ TEXTS: dict[str, tuple[str, str]] = {
         "There is no store at {path}. Check state_dir, or start the daemon once so that it makes one.",
         "{path} 处没有数据库。请检查 state_dir，或先启动一次守护进程以创建它。",
     ),
+    "completion.conversation": (
+        "X-Conversation-Id is to be a name of at most 200 printable characters.",
+        "X-Conversation-Id 应为不超过 200 个可打印字符的名称。",
+    ),
+    "completion.image_place": ("Only messages of the user may hold images.", "只有 user 消息可以包含图片。"),
+    "completion.image_url": (
+        "An image is given by an http: or https: URL, or as data:image/…;base64.",
+        "图片须以 http:、https: 地址或 data:image/…;base64 的形式给出。",
+    ),
+    "completion.last": ("The last message is to be the user's.", "最后一条消息必须来自 user。"),
+    "completion.many_images": ("There may be at most {most} images.", "最多可包含 {most} 张图片。"),
+    "completion.no_model": (
+        "The model {model} does not exist, or this key may not ask it.",
+        "模型 {model} 不存在，或当前密钥无权使用。",
+    ),
+    "completion.no_text": ("The message says nothing.", "消息内容为空。"),
+    "completion.no_user": (
+        "X-Conversation-Id names a stored conversation: say in user whose it is.",
+        "X-Conversation-Id 指向已保存的对话：请在 user 中说明属于哪个用户。",
+    ),
+    "completion.only_plain": (
+        "{param} holds for plain models only; {model} is a workflow of {provider}.",
+        "{param} 仅适用于普通模型；{model} 是 {provider} 的工作流。",
+    ),
+    "completion.part": (
+        "Parts of type {type} are not understood here; text and image_url are.",
+        "不支持 {type} 类型的内容；仅支持 text 和 image_url。",
+    ),
+    "completion.part_empty": ("The part does not hold what its type says.", "该部分缺少其类型对应的内容。"),
+    "completion.shared_name": (
+        "Several workflows are named {model}: give the id of one of them as model.",
+        "有多个工作流名为 {model}：请在 model 中填写其中一个的 id。",
+    ),
+    "completion.tools": ("Tools are not understood here.", "不支持工具调用。"),
+    "completion.unsupported": ("{param} is not supported here.", "不支持参数 {param}。"),
     "contact.not_found": ("GeWe knows nobody of that id.", "GeWe 中没有该联系人。"),
     "conversation.not_found": (
         "There is no such conversation.",
         "会话不存在。",
+    ),
+    "conversation.person_wanted.title": ("A person is wanted", "需要人工接待"),
+    "conversation.person_wanted": (
+        "The workflow {workflow} asks for a person to go on with {who}. The assistant keeps quiet there meanwhile; "
+        "take the conversation over, or hand it back.",
+        "工作流 {workflow} 请求人工接待 {who}。在此期间助手不再回复；请接管该会话，或将其交还给助手。",
+    ),
+    "credential.exposed": (
+        "Other users can read or change {path}. Give it to the daemon's user alone: chmod 600.",
+        "其他用户可以读取或修改 {path}。请改为仅守护进程的用户可访问：chmod 600。",
+    ),
+    "credential.unreadable": (
+        "{path} cannot be read as a secret: {reason}.",
+        "无法从 {path} 读取密钥：{reason}。",
     ),
     "cost.too_long": (
         "The time asked for begins after its end, or is longer than {days} days.",
@@ -431,22 +576,67 @@ TEXTS: dict[str, tuple[str, str]] = {
         "媒体未能全部上传，因此没有发布。",
     ),
     "gewe.wechat_unreachable": ("GeWe does not get through to WeChat: {detail}", "GeWe 无法连接微信：{detail}"),
+    "dialogue.busy": (
+        "An earlier message of this conversation is still being answered; try again later.",
+        "该对话的上一条消息仍在处理中，请稍后再试。",
+    ),
+    "dialogue.not_carried.title": ("Supabase does not take conversations", "对话暂时无法写入 Supabase"),
+    "dialogue.not_carried": (
+        "Conversations of the chat API do not reach Supabase ({reason}). {lines} lines are kept here and go there as "
+        "soon as it takes them.",
+        "聊天接口的对话暂时无法写入 Supabase（{reason}）。{lines} 条消息已保存在本地，恢复后会自动补写。",
+    ),
+    "dialogue.not_yours": (
+        "This conversation belongs to another user.",
+        "无权访问该对话。",
+    ),
+    "dialogue.owner_differs.title": ("A conversation was another's", "对话属于其他用户"),
+    "dialogue.owner_differs": (
+        "While Supabase was away somebody wrote in the conversation {conversation}, which is another user's there. "
+        "{lines} lines were not written to it.",
+        "Supabase 不可用期间，有人在对话 {conversation} 中发言，而该对话在 Supabase 中属于其他用户。"
+        "{lines} 条消息未写入。",
+    ),
+    "dialogue.store_away": (
+        "The store of conversations does not answer now; try again later.",
+        "对话存储暂时不可用，请稍后再试。",
+    ),
     "demo.stage": (
-        "qiaod {url}   WeChat (simulated) {gewe}   FastGPT (simulated) {fastgpt}",
-        "qiaod {url}   微信（模拟）{gewe}   FastGPT（模拟）{fastgpt}",
+        "qiaod {url}\nsimulated: WeChat {gewe}   FastGPT {fastgpt}   n8n {n8n}   a model {model}",
+        "qiaod {url}\n模拟服务：微信 {gewe}   FastGPT {fastgpt}   n8n {n8n}   大模型 {model}",
     ),
     "demo.pace": (
         "Quicker than usual: {low} to {high} s between two messages (usually {usual_low} to {usual_high}), at most "
-        "{per_minute} a minute ({usual_per_minute}).\n"
+        "{per_minute} a minute ({usual_per_minute}), {merge} s for half-sentences to come ({usual_merge}).\n"
         "Times are in UTC. What has one is told as qiaod's API knows it; lines without are what people do.",
         "演示节奏比平时快：消息间隔 {low} 至 {high} 秒（平时 {usual_low} 至 {usual_high} 秒），"
-        "每分钟最多 {per_minute} 条（平时 {usual_per_minute} 条）。\n"
+        "每分钟最多 {per_minute} 条（平时 {usual_per_minute} 条），合并等待 {merge} 秒（平时 {usual_merge} 秒）。\n"
         "时间为 UTC。带时间的各行取自 qiaod 的 API，不带时间的是人的动作。",
     ),
     "demo.scene": ("\n{number}. {title}", "\n第 {number} 幕：{title}"),
     "demo.scene.people": (
         "Three people write: a question, half-sentences that belong together, a mention in a group",
         "三个人发来消息：一个问题、分几条说的一句话、群里的一次 @",
+    ),
+    "demo.scene.services": (
+        "Three AI services: FastGPT answers Han, n8n answers Ida, a plain model answers Jin",
+        "三种 AI 服务：FastGPT 回答 Han，n8n 回答 Ida，大模型直接回答 Jin",
+    ),
+    "demo.scene.wanted": (
+        "A workflow asks for a person: the assistant keeps quiet, and somebody is told",
+        "工作流请求转人工：助手保持沉默，并通知人员",
+    ),
+    "demo.scene.programs": (
+        "Without WeChat: a visitor of a website, and a program made for OpenAI",
+        "不经微信：网站访客，以及一个按 OpenAI 接口编写的程序",
+    ),
+    "demo.scene.trial": (
+        "A workflow is tried out: what each node did, and nothing of it counts",
+        "测试工作流：查看每个节点的执行情况，不计入任何统计",
+    ),
+    "demo.scene.webhook": (
+        "A webhook of n8n: run once, then from the cache; and targets that nobody may call",
+        "n8n Webhook：执行一次，之后取自缓存；以及不允许访问的地址",
     ),
     "demo.scene.picture": ("A picture arrives, with a question to it", "收到一张图片和相关的提问"),
     "demo.scene.friend": (
@@ -480,7 +670,34 @@ TEXTS: dict[str, tuple[str, str]] = {
     "demo.received": ("{at}  {name} received   {text}", "{at}  {name} 收到   {text}"),
     "demo.fetched": ("{at}  {name} fetched    {type}, {size} bytes", "{at}  {name} 下载   {type}，{size} 字节"),
     "demo.asked": ("{at}  {name} asked      {text}", "{at}  {name} 提问   {text}"),
-    "demo.answered": ("{at}  {name} answered   {points} points", "{at}  {name} 回答   {points} 积分"),
+    "demo.answered": (
+        "{at}  {name} answered   {provider}, {seconds} s, {tokens} tokens, {points} points",
+        "{at}  {name} 回答   {provider}，{seconds} 秒，{tokens} tokens，{points} 积分",
+    ),
+    "demo.charged": (
+        "{at}  {name} charged    {provider}, {cost} CNY",
+        "{at}  {name} 计费   {provider}，{cost} CNY",
+    ),
+    "demo.visitor": ("{at}  website    a visitor: {text}", "{at}  网站   访客：{text}"),
+    "demo.visited": ("{at}  website    the answer: {text}", "{at}  网站   回答：{text}"),
+    "demo.completed": (
+        "{at}  /v1        {model}: {text} ({tokens} tokens)",
+        "{at}  /v1    {model}：{text}（{tokens} tokens）",
+    ),
+    "demo.node": ("{at}  node       {type:<10} {ms:>4} ms  {output}", "{at}  节点   {type:<10} {ms:>4} ms  {output}"),
+    "demo.tried": ("{at}  trial      {text} ({ms} ms)", "{at}  测试   {text}（{ms} ms）"),
+    "demo.called": (
+        "{at}  webhook    {task}: n8n ran once more, {attempts} call, {ms} ms",
+        "{at}  Webhook {task}：n8n 执行，调用 {attempts} 次，{ms} ms",
+    ),
+    "demo.from_cache": (
+        "{at}  webhook    {task}: from the cache, {attempts} calls, {ms} ms",
+        "{at}  Webhook {task}：取自缓存，调用 {attempts} 次，{ms} ms",
+    ),
+    "demo.off_limits": (
+        "              refused as a webhook: {url}\n              {why}",
+        "              拒绝用作 Webhook：{url}\n              {why}",
+    ),
     "demo.unanswered": ("{at}  {name} unanswered {why}", "{at}  {name} 未答   {why}"),
     "demo.sent": ("{at}  {name} sent       {text}", "{at}  {name} 发送   {text}"),
     "demo.unsent": ("{at}  {name} {state}    {text} ({reason})", "{at}  {name} 状态 {state}   {text}（{reason}）"),
@@ -538,6 +755,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "demo.await.request": ("the friend request of {name}", "{name} 的好友申请"),
     "demo.await.friend": ("a decision on the friend request of {name}", "{name} 的好友申请处理结果"),
     "demo.await.alert": ("the alert that the quota is used up", "配额用尽的告警"),
+    "demo.await.wanted": ("the alert that {name} wants a person", "{name} 需要人工接待的告警"),
     "demo.await.taken": ("the takeover of the conversation with {name}", "与 {name} 的会话转为人工接管"),
     "demo.await.quiet": ("the message of {name} that a person is to answer", "{name} 发来、应由人工回答的消息"),
     "demo.await.left_alone": ("{name} on the list of those left alone", "{name} 进入免打扰名单"),
@@ -546,10 +764,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     "demo.await.bill": ("the settlement of every call", "全部调用结算完毕"),
     "demo.missing": ("within {seconds} s this did not come: {what}", "{seconds} 秒内没有等到：{what}"),
     "demo.refused": ("{method} {path} did not succeed: {why}", "{method} {path} 未成功：{why}"),
+    "demo.allowed": ("{method} {path} was to be refused, and was not", "{method} {path} 本应被拒绝，却成功了"),
     "demo.stuck": ("\nThe demo cannot go on: {why}", "\n演示无法继续：{why}"),
     "demo.complete": (
-        "\nAll {replies} messages reached their people exactly once, and FastGPT answered {questions} questions.",
-        "\n{replies} 条消息全部送达，且各只一次；FastGPT 回答了 {questions} 个问题。",
+        "\nAll {replies} messages reached their people exactly once. FastGPT answered {questions} questions, n8n ran "
+        "{runs} times, the model completed {completions}: each once.",
+        "\n{replies} 条消息全部送达，且各只一次；FastGPT 回答了 {questions} 个问题，n8n 执行 {runs} 次，"
+        "大模型回答 {completions} 次，均无重复。",
     ),
     "demo.failed": (
         "\nNot everything came about exactly once.",
@@ -569,6 +790,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "  curl -H 'Authorization: Bearer {key}' {url}/api/v1/integrations/conversations\n"
         "  curl -H 'Authorization: Bearer {key}' '{url}/api/v1/costs/summary?group_by=contact'\n"
         "  STATE_DIRECTORY={folder} {command} costs --by contact\n"
+        "  STATE_DIRECTORY={folder} {command} chat Demo\n"
+        "  curl {url}/v1/chat/completions -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' "
+        '-d \'{{"model": "Demo model", "messages": [{{"role": "user", "content": "hello"}}], "stream": true}}\'\n'
+        "  curl {url}/api/chat/visitor-1 -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' "
+        '-d \'{{"user_id": "me", "message": "hello", "workflow_id": "{workflow}"}}\'\n'
+        "  curl {url}/api/ai/webhook/ -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' "
+        '-d \'{{"task_type": "ragAI", "chatInput": "hello", "sessionId": "s1"}}\'\n'
         "Have a contact write, and watch:\n"
         '  curl -d \'{{"app_id":"wx_demoAppId000000000001","wxid":"wxid_new","text":"hello"}}\' '
         "{gewe}/_sim/wechat/person",
@@ -576,6 +804,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "  curl -H 'Authorization: Bearer {key}' {url}/api/v1/integrations/conversations\n"
         "  curl -H 'Authorization: Bearer {key}' '{url}/api/v1/costs/summary?group_by=contact'\n"
         "  STATE_DIRECTORY={folder} {command} costs --by contact\n"
+        "  STATE_DIRECTORY={folder} {command} chat Demo\n"
+        "  curl {url}/v1/chat/completions -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' "
+        '-d \'{{"model": "Demo model", "messages": [{{"role": "user", "content": "hello"}}], "stream": true}}\'\n'
+        "  curl {url}/api/chat/visitor-1 -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' "
+        '-d \'{{"user_id": "me", "message": "hello", "workflow_id": "{workflow}"}}\'\n'
+        "  curl {url}/api/ai/webhook/ -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' "
+        '-d \'{{"task_type": "ragAI", "chatInput": "hello", "sessionId": "s1"}}\'\n'
         "让一位联系人发消息：\n"
         '  curl -d \'{{"app_id":"wx_demoAppId000000000001","wxid":"wxid_new","text":"hello"}}\' '
         "{gewe}/_sim/wechat/person",
@@ -650,6 +885,203 @@ TEXTS: dict[str, tuple[str, str]] = {
     "key.not_found": ("There is no such key.", "密钥不存在。"),
     "key.void": ("The key is revoked or expired; make a new one.", "密钥已吊销或过期，请新建。"),
     "listen.in_use": ("Somebody is listening on {address} already.", "{address} 已被占用。"),
+    "n8n.api_key": (
+        "n8n does not accept the key of its API: make a new one under Settings > n8n API. {detail}",
+        "n8n 不接受该 API 密钥：请在 n8n 的“设置 > n8n API”中新建一个。{detail}",
+    ),
+    "n8n.api_not_found": ("n8n's API knows nothing of this: {detail}", "n8n 的 API 中没有该对象：{detail}"),
+    "n8n.bad_passphrase": (
+        "The passphrase cannot sign a token: it is empty, or a public key.",
+        "该口令无法用于签发令牌：它为空，或者是一个公钥。",
+    ),
+    "n8n.bad_request": ("n8n does not take the request: {detail}", "n8n 不接受该请求：{detail}"),
+    "n8n.bad_signing_key": (
+        "A signing key is none: it has to be whsec_ and then base64.",
+        "签名密钥格式不正确：应为 whsec_ 加上 base64 内容。",
+    ),
+    "n8n.check_accepted": (
+        "The webhook answers at once, before anything has run: let it respond when the last node finishes, or by a "
+        "Respond to Webhook node.",
+        "该 Webhook 在运行之前就立即响应，得不到结果：请把 Respond 改为“最后一个节点完成时”，或使用 Respond to Webhook "
+        "节点。",
+    ),
+    "n8n.check_active": (
+        "The workflow is not published: publish it in n8n, for its address answers only then.",
+        "该工作流尚未发布：请在 n8n 中发布（激活），之后地址才会响应。",
+    ),
+    "n8n.check_api": (
+        "n8n's API does not answer: check its address in the webhook's settings. {detail}",
+        "n8n 的 API 没有响应：请检查 Webhook 配置中的 API 地址。{detail}",
+    ),
+    "n8n.check_connect": (
+        "Nobody answers at this address: check the URL, port and firewall, and targets.allow in the settings. {detail}",
+        "该地址没有响应：请检查 URL、端口、防火墙，以及配置项 targets.allow。{detail}",
+    ),
+    "n8n.check_key": (
+        "n8n does not accept the key of its API: make a new one under Settings > n8n API. {detail}",
+        "n8n 不接受该 API 密钥：请在 n8n 的“设置 > n8n API”中新建一个。{detail}",
+    ),
+    "n8n.check_no_readiness": (
+        "Whether n8n is ready cannot be told: /healthz/readiness does not answer as n8n does. {detail}",
+        "无法判断 n8n 是否就绪：/healthz/readiness 的响应不是 n8n 的。{detail}",
+    ),
+    "n8n.check_no_text": (
+        "It answered, and no text was found in the answer: name its place with output in the webhook's settings.",
+        "已得到响应，但其中没有找到文本：请在 Webhook 配置的 output 中指明文本所在的位置。",
+    ),
+    "n8n.check_no_webhook": ("The workflow names no webhook.", "该工作流没有指定 Webhook。"),
+    "n8n.check_not_ready": (
+        "n8n runs, and is not ready yet: it is starting, or has lost its database.",
+        "n8n 正在运行但尚未就绪：可能正在启动，或与数据库断开了连接。",
+    ),
+    "n8n.check_path": (
+        "No trigger of the workflow has this address and method. It has: {detail}",
+        "该工作流的触发器中没有此地址和请求方法。现有的是：{detail}",
+    ),
+    "n8n.check_run": ("A real call was not answered: {detail}", "实际调用没有得到响应：{detail}"),
+    "n8n.check_test_url": (
+        "This is the test address, which takes one call after a click in the editor: use the production URL.",
+        "这是测试地址，只在编辑器中点击后接受一次调用：请使用生产 URL（Production URL）。",
+    ),
+    "n8n.check_workflow": (
+        "n8n has no workflow {detail}, or the key may not see it: copy the id from its address in n8n.",
+        "n8n 中没有工作流 {detail}，或此密钥无权查看：请从 n8n 中该工作流的地址栏复制 ID。",
+    ),
+    "n8n.empty": (
+        "n8n answered nothing: the workflow failed, never reached its respond node, or is set to answer no data. "
+        "{detail}",
+        "n8n 的响应为空：工作流失败、没有执行到响应节点，或被设置为不返回数据。{detail}",
+    ),
+    "n8n.failed": ("The n8n workflow failed: {detail}", "n8n 工作流运行失败：{detail}"),
+    "n8n.filtered": (
+        "The webhook filtered the call out, and nothing ran: look at its options.",
+        "该调用被 Webhook 的过滤条件拦下，没有运行：请检查其选项。",
+    ),
+    "n8n.goes_on": (
+        "The chat goes on elsewhere: set the Chat Trigger's response mode to the last node, or to streaming.",
+        "该聊天会在别处继续：请把 Chat Trigger 的响应模式改为最后一个节点或流式输出。",
+    ),
+    "n8n.limited": ("n8n takes no more calls for now. {detail}", "n8n 暂时不再接受调用（限流）。{detail}"),
+    "n8n.misbuilt": (
+        "The workflow cannot answer as it is built: {detail}",
+        "该工作流的设置使它无法响应：{detail}",
+    ),
+    "n8n.no_items": (
+        "The workflow ran, and its last node gave nothing: {detail}",
+        "工作流已运行，但最后一个节点没有输出：{detail}",
+    ),
+    "n8n.no_output": (
+        "The answer has nothing at {path}, where the webhook's settings say its text is.",
+        "响应中没有 {path}，而 Webhook 配置指定文本在该处。",
+    ),
+    "n8n.no_text": (
+        "The workflow answered without a text: name its place with output in the webhook's settings, or let it answer "
+        "when it is done and not at once.",
+        "工作流的响应中没有文本：请在 Webhook 配置的 output 中指明其位置；若为立即响应，请改为运行结束后再响应。",
+    ),
+    "n8n.not_an_answer": (
+        "A web page came instead of an answer. {detail}",
+        "得到的是一个网页，而不是工作流的响应。{detail}",
+    ),
+    "n8n.not_registered": (
+        "n8n has no webhook at this address: the workflow is not published, or its path or method is another. {detail}",
+        "n8n 在该地址没有 Webhook：工作流尚未发布，或路径、请求方法不同。{detail}",
+    ),
+    "n8n.not_supported": ("n8n has no {what} to be asked for.", "n8n 不支持该操作：{what}。"),
+    "n8n.parked": (
+        "The workflow waits for something and will go on later; it answers no more. {detail}",
+        "该工作流正在等待，稍后继续，不会再返回结果。{detail}",
+    ),
+    "n8n.starting": (
+        "n8n is just starting. If it stays so, the address is no webhook's. {detail}",
+        "n8n 正在启动。若持续如此，则该地址不是 Webhook 的地址。{detail}",
+    ),
+    "n8n.still_running": (
+        "The run goes on in n8n: its answer is waited for.",
+        "n8n 中的运行尚未结束，正在等待其结果。",
+    ),
+    "n8n.status": ("The workflow answered with an error: {detail}", "工作流返回了错误状态：{detail}"),
+    "n8n.too_big": (
+        "The call is too large for n8n. {detail}",
+        "该调用对 n8n 来说过大。{detail}",
+    ),
+    "n8n.unauthorized": (
+        "n8n does not accept the webhook's credential. {detail}",
+        "n8n 不接受该 Webhook 的凭据。{detail}",
+    ),
+    "n8n.unavailable": ("n8n cannot answer now: {detail}", "n8n 目前无法响应：{detail}"),
+    "n8n.wrong_address": (
+        "There is no webhook of n8n's at this address. {detail}",
+        "该地址不是 n8n 的 Webhook。{detail}",
+    ),
+    "n8n_connection": ("n8n cannot be reached: {reason}", "无法连接 n8n：{reason}"),
+    "n8n_response": ("n8n gave no answer: {reason}", "n8n 没有给出有效响应：{reason}"),
+    "n8n_timeout": ("n8n did not answer in time: {reason}", "n8n 未在限定时间内响应：{reason}"),
+    "openai.bad_request": (
+        "The model's service does not accept the request: {detail}",
+        "模型服务不接受该请求：{detail}",
+    ),
+    "openai.check_connect": (
+        "No OpenAI-compatible service answers at this address: check base_url, port and firewall. {detail}",
+        "该地址没有 OpenAI 兼容服务响应：请检查 base_url、端口和防火墙。{detail}",
+    ),
+    "openai.check_key": (
+        "The service does not accept this key: make a new one in its console. {detail}",
+        "服务不接受此密钥：请在其控制台新建密钥。{detail}",
+    ),
+    "openai.check_model": (
+        "The service does not list the model {detail}, or not for this key.",
+        "服务的模型列表中没有 {detail}，或此密钥无权使用。",
+    ),
+    "openai.check_run": ("A real question was not answered: {detail}", "实际提问未得到回答：{detail}"),
+    "openai.cut": ("The answer of the model broke off.", "模型的回答中断。"),
+    "openai.cut_short": (
+        "The model used up its tokens before it had answered: raise max_tokens or max_completion_tokens in the "
+        "workflow's variables, or have it think less.",
+        "模型在给出回答之前已用完 token：请在工作流变量中调大 max_tokens 或 max_completion_tokens，或减少其思考。",
+    ),
+    "openai.empty": ("The model answered nothing. {detail}", "模型的回答为空。{detail}"),
+    "openai.filtered": (
+        "The model's service held the answer back by its content policy. {detail}",
+        "模型服务因内容安全策略拦截了回答。{detail}",
+    ),
+    "openai.forbidden": (
+        "The model's service does not allow this with the key of the workflow: {detail}",
+        "该工作流的密钥在模型服务中无权执行此操作：{detail}",
+    ),
+    "openai.limited": ("The model's service takes no more requests for now: {detail}", "模型服务暂时限流：{detail}"),
+    "openai.no_credit": (
+        "The account at the model's service has no credit left: {detail}",
+        "模型服务的账户余额或额度已用完：{detail}",
+    ),
+    "openai.no_model": (
+        "The service has no such model, or not for this key: check the workflow's model. {detail}",
+        "模型服务中没有该模型，或该密钥无权使用，请检查工作流的 model。{detail}",
+    ),
+    "openai.not_an_answer": (
+        "What came back is not an answer of an OpenAI-compatible service: check the workflow's base_url. {detail}",
+        "返回的内容不是 OpenAI 兼容服务的回答，请检查工作流的 base_url。{detail}",
+    ),
+    "openai.not_supported": (
+        "A plain model keeps no chats: there is nothing to look through, to forget or to rate.",
+        "普通模型不保存会话，因此没有可供查看、删除或评价的内容。",
+    ),
+    "openai.too_long": (
+        "The question and its history are longer than the model takes: {detail}",
+        "问题及历史超出了模型可接受的长度：{detail}",
+    ),
+    "openai.unauthorized": (
+        "The model's service does not accept the key of the workflow: {detail}",
+        "模型服务不接受该工作流的密钥：{detail}",
+    ),
+    "openai.unavailable": (
+        "The model's service cannot answer now: {detail}",
+        "模型服务目前无法回答：{detail}",
+    ),
+    "openai.wrong_address": (
+        "There is no OpenAI-compatible API at this address: check the workflow's base_url. {detail}",
+        "该地址没有 OpenAI 兼容接口，请检查工作流的 base_url。{detail}",
+    ),
     "pause.at_least": ("It must be at least {least}.", "不能小于 {least}。"),
     "pause.at_most": ("It must be at most {most}.", "不能大于 {most}。"),
     "pause.cancelled": ("All right, never mind. What else can I do for you?", "好的，已取消。还有什么可以帮您？"),
@@ -717,6 +1149,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "remote.cut": ("{service} closed the connection before it answered.", "{service} 在响应之前断开了连接。"),
     "remote.gateway": ("A proxy before {service} got no answer from it.", "{service} 前面的代理没有得到它的响应。"),
     "remote.no_connection": ("{service} cannot be reached: {detail}", "无法连接 {service}：{detail}"),
+    "remote.redirected": (
+        "{service} sent the call on to {host}. Redirects are not followed: give the address it leads to.",
+        "{service} 把请求重定向到了 {host}。系统不跟随重定向，请直接填写最终地址。",
+    ),
     "remote.timeout": ("{service} did not answer in time.", "{service} 未在限定时间内响应。"),
     "remote.too_large": (
         "The answer of {service} is longer than {most_bytes} bytes.",
@@ -861,6 +1297,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "This key belongs into the section [{section}]. Move it there.",
         "该键属于 [{section}] 段，请移到那里。",
     ),
+    "settings.no_supabase_url": (
+        "chat.store is supabase: the address of the project is needed.",
+        "chat.store 为 supabase 时，必须填写项目地址。",
+    ),
     "settings.not_toml": (
         "This is not TOML: {reason}. Texts need quotes; keys and values are joined by =.",
         "不是有效的 TOML：{reason}。文本需加引号，键和值之间用 =。",
@@ -921,13 +1361,25 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{value} is no number of {unit}. Write a plain number, without quotes.",
         "{value} 不是以 {unit} 为单位的数字。请直接写数字，不加引号。",
     ),
+    "settings.want_origin": (
+        "{value} is no origin. Write https://shop.example.org, in lower case and without a path, or *.",
+        "{value} 不是来源。请写成 https://shop.example.org（小写、不带路径），或 *。",
+    ),
     "settings.want_section": (
         "This is a section: write [{section}] on a line of its own, and its keys below.",
         "这是一个段：请单独一行写 [{section}]，其下写各键。",
     ),
+    "settings.want_server": (
+        "{value} is no address of a server. Write 10.0.0.2, 10.0.0.2:53 or [fd00::2]:53.",
+        "{value} 不是服务器地址。请写成 10.0.0.2、10.0.0.2:53 或 [fd00::2]:53。",
+    ),
     "settings.want_table": (
         '{value} is no table of texts. Write it as {{ name = "text" }}.',
         '{value} 不是文本表。请写成 {{ name = "text" }}。',
+    ),
+    "settings.want_target": (
+        "{value} is no target. Write host:port or network:port, such as n8n.lan:5678, 10.0.0.0/8:5678 or 127.0.0.1:*.",
+        "{value} 不是有效的目标。请写成 主机:端口 或 网段:端口，例如 n8n.lan:5678、10.0.0.0/8:5678 或 127.0.0.1:*。",
     ),
     "settings.want_text": (
         "{value} is no text. Put it in quotes.",
@@ -1038,6 +1490,61 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{path} belongs to user {owner}, but qiaod runs as user {own}. Run `chown -R {own} {directory}`.",
         "{path} 属于用户 {owner}，而 qiaod 以用户 {own} 运行。请执行 `chown -R {own} {directory}`。",
     ),
+    "supabase.limited": ("Supabase limits our calls: {detail}", "Supabase 限制了调用频率：{detail}"),
+    "supabase.no_key": (
+        "chat.store is supabase, and there is no service key: see chat.supabase_key_file.",
+        "chat.store 为 supabase，但没有 service key：参见 chat.supabase_key_file。",
+    ),
+    "supabase.no_table": (
+        "Supabase has not the tables of docs/supabase.sql: {detail}",
+        "Supabase 中没有 docs/supabase.sql 所建的表：{detail}",
+    ),
+    "supabase.not_an_answer": (
+        "What answered is not Supabase's data API: {detail}",
+        "返回的内容不是 Supabase 数据接口的响应：{detail}",
+    ),
+    "supabase.refused": ("Supabase refused: {detail}", "Supabase 拒绝了请求：{detail}"),
+    "supabase.unauthorized": (
+        "Supabase does not take the service key: {detail}",
+        "Supabase 不接受该 service key：{detail}",
+    ),
+    "supabase.unavailable": ("Supabase is not available: {detail}", "Supabase 暂时不可用：{detail}"),
+    "targets.host": (
+        "{host} is no host. Write a name such as n8n.example.com, or an address as 192.0.2.1 or [2001:db8::1].",
+        "{host} 不是有效的主机。请写域名（例如 n8n.example.com），或完整的地址，例如 192.0.2.1、[2001:db8::1]。",
+    ),
+    "targets.long": ("A URL has at most {most} characters.", "URL 最多 {most} 个字符。"),
+    "targets.never": (
+        "{entry} may not be called: it leads to this machine's own link, to a group, or to the metadata of its cloud.",
+        "不允许访问 {entry}：它指向本机链路、组播地址或云平台的元数据服务。",
+    ),
+    "targets.no_url": (
+        "This is no whole URL, such as https://n8n.example.com/webhook/chat.",
+        "这不是完整的 URL，应类似 https://n8n.example.com/webhook/chat。",
+    ),
+    "targets.not_ascii": (
+        "The URL holds a character that is not ASCII. Write a host in its xn-- form, and the rest percent-encoded.",
+        "URL 中含有非 ASCII 字符。域名请写成 xn-- 形式，其余部分请用百分号编码。",
+    ),
+    "targets.plain": (
+        '{entry} may be called with https alone. For plain http list "{entry}" in the settings, in targets.allow.',
+        '{entry} 只能用 https 访问。如需使用明文 http，请在配置的 targets.allow 中加入 "{entry}"。',
+    ),
+    "targets.port": (
+        '{entry} may not be called: its port is neither 443 nor 80. Where it is meant, list "{entry}" in the settings, '
+        "in targets.allow.",
+        '不允许访问 {entry}：端口既不是 443 也不是 80。如确需访问，请在配置的 targets.allow 中加入 "{entry}"。',
+    ),
+    "targets.private": (
+        '{entry} may not be called: it is not on the open internet. Where it is meant, list "{entry}" in the settings, '
+        "in targets.allow.",
+        '不允许访问 {entry}：它不在公网上。如确需访问，请在配置的 targets.allow 中加入 "{entry}"。',
+    ),
+    "targets.scheme": ("Only http and https URLs can be called.", "只能访问 http 或 https 的 URL。"),
+    "targets.user": (
+        "A URL holds no user name and no password: set them beside it.",
+        "URL 中不能包含用户名或密码，请在对应的字段中填写。",
+    ),
     "turn.degraded.title": ("A workflow does not answer by itself", "工作流未能正常回答"),
     "turn.degraded": (
         "The workflow {workflow} did not answer a question itself: {reason}.",
@@ -1049,6 +1556,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "服务端没有可评价的本轮回答。",
     ),
     "turn.not_found": ("There is no such turn.", "该轮问答不存在。"),
+    "turn.not_repeated": (
+        "{service} was asked before and may have run: nobody heard the end of it, so it is not asked again.",
+        "{service} 此前已收到该请求，可能已经执行，但没有得到结果，因此不再重复请求。",
+    ),
     "turn.over": ("The turn is {state}: there is nothing to stop.", "该轮问答已处于 {state} 状态，无需停止。"),
     "turn.too_late": ("The question was not worth answering any more.", "问题已过有效期，不再回答。"),
     "turn.breaker_open": (
@@ -1163,6 +1674,19 @@ TEXTS: dict[str, tuple[str, str]] = {
         "only in a chat that it remembers. Set its memory to service.",
         "工作流 {workflow} 停下来向用户提问，但无法把回答交给它：FastGPT 只能在它自己记住的对话中继续。"
         "请将该工作流的 memory 设为 service。",
+    ),
+    "workflow_test.busy": (
+        "A message is being answered in this test; wait for it, clear the test or remove it.",
+        "该测试会话正在处理上一条消息，请等待回复，或清除、删除会话。",
+    ),
+    "workflow_test.no_workflow": ("There is no workflow {id}.", "工作流不存在: {id}"),
+    "workflow_test.not_found": (
+        "There is no test session {id}, or its time is over.",
+        "测试会话不存在或已过期: {id}",
+    ),
+    "workflow_test.too_many": (
+        "You have {most} test sessions already. Delete one: {oldest} has been silent for longest.",
+        "测试会话已达上限（{most} 个），请先删除不用的会话，其中 {oldest} 闲置最久。",
     ),
 }
 

@@ -21,6 +21,7 @@ from daemon.engine.campaign_jobs import LANE as CAMPAIGN_LANE
 from daemon.engine.campaign_steps import Mailing
 from daemon.engine.contacts import CONTACTS_LANE
 from daemon.engine.costs import Terms
+from daemon.engine.dialogue_shelf import LANE as DIALOGUE_LANE
 from daemon.engine.friends import FRIEND_LANE
 from daemon.engine.lifecycle import Handler
 from daemon.engine.media_fetch import AT_ONCE as MEDIA_AT_ONCE
@@ -38,6 +39,7 @@ from daemon.limits.keyed import KeyedBuckets
 from daemon.limits.pace import Pace
 from daemon.limits.pool import Pool
 from daemon.limits.retry import Retry
+from daemon.net.resolver import DnsTerms
 from daemon.settings import Settings
 from daemon.store.retention import Keep
 
@@ -49,6 +51,7 @@ SENDS_AT_ONCE = 200  # accounts sending at the same time: each has one
 CAMPAIGNS_AT_ONCE = 20  # looked at: each look is short
 UNFORESEEN = timedelta(days=1)  # for so long a job is tried that fails by a mistake of ours
 LOGINS_AT_ONCE = 20  # accounts that are logged in again at the same time
+DIALOGUES_AT_ONCE = 8  # conversations that are carried to Supabase at the same time
 SPARE = 5  # attempts that a lane allows beyond those its handler uses
 TRIGGERS = (50.0, 200.0)  # messages a second that one account may have answered, and its burst: PROMISES T2
 SAMPLES = (0.2, 20.0)  # unreadable bodies a second that are kept as samples, and their burst
@@ -146,6 +149,11 @@ def pools_of(settings: Settings) -> dict[Provider, Pool]:
     }
 
 
+def dns_of(settings: Settings) -> DnsTerms:
+    wanted = settings.dns
+    return DnsTerms(servers=wanted.servers, timeout=wanted.timeout, keep_stale=wanted.keep_stale)
+
+
 def at_once_of(settings: Settings) -> int:
     """Items of batches under way: seats are left that only conversations take."""
     return max(1, settings.fastgpt.in_flight - KEPT_FREE)
@@ -159,13 +167,15 @@ def lanes_of(
     relogin: Handler,
     campaigns: Handler,
     batches: Handler,
+    dialogues: Handler,
     friends: Handler,
     contacts: Handler,
     media: Handler,
 ) -> tuple[Lane, ...]:
     """The handlers decide by themselves when to give up; the lanes' own policy is for what they did not foresee."""
     retry = evolve(retry_of(settings, UNFORESEEN), attempts=settings.jobs.attempts + SPARE)
-    asking = settings.fastgpt.in_flight + settings.fastgpt.queue  # as many as the pool takes
+    services = (settings.fastgpt, settings.n8n, settings.openai)
+    asking = sum(service.in_flight + service.queue for service in services)  # as many as their pools take together
     lane = partial(Lane, retry=retry, timeout=LEASE)
     return (
         lane(name=TURN_LANE, handler=turns, concurrency=asking, dismiss=dismiss_turn),
@@ -177,6 +187,7 @@ def lanes_of(
             dismiss=dismiss_item,
             bury=bury_item,
         ),
+        lane(name=DIALOGUE_LANE, handler=dialogues, concurrency=DIALOGUES_AT_ONCE),
         lane(name=CAMPAIGN_LANE, handler=campaigns, concurrency=CAMPAIGNS_AT_ONCE),
         lane(name=LOGIN_LANE, handler=relogin, concurrency=LOGINS_AT_ONCE),
         lane(name=FRIEND_LANE, handler=friends, concurrency=ACTS_AT_ONCE),
@@ -196,6 +207,8 @@ def keep_of(settings: Settings) -> Keep:
         quarantine=store.keep_quarantine,
         audit=store.keep_audit,
         charges=settings.costs.keep_charges,
+        webhook_calls=settings.n8n.keep_calls,
+        dialogues=settings.chat.keep,
     )
 
 

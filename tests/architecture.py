@@ -5,8 +5,21 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 BASE = frozenset(
-    {"errors", "texts", "codec", "clock", "ids", "secret", "tasks", "log", "systemd", "vault", "master_key"}
-    | {"settings", "settings_fields", "settings_sections", "settings_read"}
+    {
+        "errors",
+        "texts",
+        "codec",
+        "clock",
+        "ids",
+        "secret",
+        "tasks",
+        "log",
+        "systemd",
+        "vault",
+        "master_key",
+        "credentials",
+    }
+    | {"settings", "settings_fields", "settings_sections", "settings_read", "settings_targets"}
 )
 ROOMS = {  # a room, and the rooms it may look into beside the base and itself
     "domain": frozenset[str](),
@@ -18,7 +31,20 @@ ROOMS = {  # a room, and the rooms it may look into beside the base and itself
 }
 # these may see everything
 TOP = frozenset(
-    {"bridge", "assembly", "face", "stages", "wiring", "memory", "main", "exits", "cli", "__main__", "__init__"}
+    {
+        "bridge",
+        "assembly",
+        "providers",
+        "face",
+        "stages",
+        "wiring",
+        "memory",
+        "main",
+        "exits",
+        "cli",
+        "__main__",
+        "__init__",
+    }
 )
 HOMES = {  # a library, and the only places that may import it
     "aiosqlite": ("daemon/store/",),
@@ -26,12 +52,15 @@ HOMES = {  # a library, and the only places that may import it
     "orjson": ("daemon/codec.py",),
     "cryptography": ("daemon/vault.py",),
     "aiohttp": ("daemon/net/", "daemon/sim/", "daemon/face.py", "daemon/cli/"),
+    "aiodns": ("daemon/net/",),
     "uvloop": ("daemon/main.py", "daemon/cli/"),
     "click": ("daemon/cli/",),
     "rich": ("daemon/cli/",),
     "segno": ("daemon/cli/",),
     "defusedxml": ("daemon/net/",),
     "prometheus_client": ("daemon/net/", "daemon/bridge.py"),
+    "jwt": ("daemon/net/",),
+    "standardwebhooks": ("daemon/net/",),
     "signal": ("daemon/main.py", "daemon/cli/"),
     "sqlite3": ("daemon/store/", "daemon/engine/"),
     "random": ("daemon/",),

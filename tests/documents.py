@@ -36,7 +36,11 @@ key. The master key is 32 bytes, in hexadecimal or base64 (`openssl rand -hex 32
 2. the file `daemon.master_key_file`, which only the daemon's user may read (mode 0400),
 3. the variable `QIAOD_MASTER_KEY`, for development: it is removed from the environment once read, and warned about.
 
-Where there is none and no store either, the first start makes the file. Where there is a store, its key must be given:
+The service key of Supabase, where conversations are kept there ([chat.md](chat.md#supabase)), is the systemd credential
+`supabase-key`, else the file `chat.supabase_key_file` (mode 0400), else the variable `QIAOD_SUPABASE_KEY`, which is
+removed from the environment once read.
+
+Where there is no master key and no store either, the first start makes the file. Where there is a store, its key must be given:
 a wrong or missing one ends with 78, and a wrong one names the key that is wanted.
 """
 

@@ -1,4 +1,4 @@
-"""Who plays in the demo, and what WeChat and FastGPT must have seen in the end: each thing once, and nothing else."""
+"""Who plays in the demo, and what WeChat and the AI must have seen in the end: each thing once, and nothing else."""
 
 from collections.abc import Mapping
 
@@ -6,8 +6,13 @@ from attrs import define, field, frozen
 
 from daemon.sim.fastgpt import COMPLETIONS, FastGptSimulator
 from daemon.sim.gewe import DEMO_ACCOUNTS, GeweSimulator
+from daemon.sim.n8n import N8nSimulator
+from daemon.sim.openai import OpenAiSimulator
 
 APP_ID, BOT = next(iter(DEMO_ACCOUNTS.items()))
+N8N_APP, N8N_BOT = "wx_demoAppId000000000002", "wxid_bot000000000002"
+MODEL_APP, MODEL_BOT = "wx_demoAppId000000000003", "wxid_bot000000000003"
+LOGGED_IN: Mapping[str, str] = {APP_ID: BOT, N8N_APP: N8N_BOT, MODEL_APP: MODEL_BOT}  # an account for each AI service
 ROOM = "10000000001@chatroom"
 ACCEPTING = "*/contacts/addContacts"
 
@@ -16,6 +21,7 @@ ACCEPTING = "*/contacts/addContacts"
 class Person:
     name: str
     wxid: str
+    app_id: str = APP_ID  # of the account they write to
 
 
 ANN = Person(name="Ann", wxid="wxid_friend00000001")
@@ -25,9 +31,12 @@ DAI = Person(name="Dai", wxid="wxid_friend00000004")
 EVA = Person(name="Eva", wxid="wxid_friend00000005")
 FEI = Person(name="Fei", wxid="wxid_friend00000006")
 GAO = Person(name="Gao", wxid="wxid_friend00000007")
+HAN = Person(name="Han", wxid="wxid_friend00000008")
+IDA = Person(name="Ida", wxid="wxid_friend00000009", app_id=N8N_APP)
+JIN = Person(name="Jin", wxid="wxid_friend00000010", app_id=MODEL_APP)
 
 NAMES: Mapping[str, str] = {
-    **{person.wxid: person.name for person in (ANN, BAO, CHEN, DAI, EVA, FEI, GAO)},
+    **{person.wxid: person.name for person in (ANN, BAO, CHEN, DAI, EVA, FEI, GAO, HAN, IDA, JIN)},
     ROOM: CHEN.name,  # nobody else writes there
 }
 
@@ -49,11 +58,15 @@ class Due:
     texts: dict[str, list[str]] = field(factory=dict)  # by whom or which room they reach, in order
     friends: list[str] = field(factory=list)
     questions: int = 0  # that FastGPT answers
+    runs: int = 0  # of n8n's workflow
+    completions: int = 0  # of the plain model
 
     def text(self, to: str, *texts: str) -> None:
         self.texts.setdefault(to, []).extend(texts)
 
-    def wrong(self, gewe: GeweSimulator, fastgpt: FastGptSimulator) -> list[Wrong]:
+    def wrong(
+        self, gewe: GeweSimulator, fastgpt: FastGptSimulator, n8n: N8nSimulator, model: OpenAiSimulator
+    ) -> list[Wrong]:
         """Held against what the simulated services have truly seen, not against what the daemon says."""
         everybody = {**self.texts, **{sent.to: [] for sent in gewe.sends if sent.to not in self.texts}}
         found = [
@@ -65,7 +78,12 @@ class Due:
         tried = len(gewe.ledger.of(ACCEPTING))
         if befriended != sorted(self.friends) or tried != len(self.friends):
             found.append(Wrong(what="friends", name="GeWe", got=tried, due=len(self.friends)))
-        asked = len(fastgpt.ledger.of(COMPLETIONS))
-        if asked != self.questions:
-            found.append(Wrong(what="questions", name="FastGPT", got=asked, due=self.questions))
+        asked = {
+            "FastGPT": (len(fastgpt.ledger.of(COMPLETIONS)), self.questions),
+            "n8n": (len(n8n.runs), self.runs),
+            "OpenAI": (len(model.asked), self.completions),
+        }
+        found += [
+            Wrong(what="questions", name=name, got=got, due=due) for name, (got, due) in asked.items() if got != due
+        ]
         return found

@@ -8,6 +8,7 @@ from attrs import define, field, frozen
 from daemon.cli.demo_cast import NAMES
 from daemon.cli.demo_stage import Stage
 from daemon.domain.conversation import Kept
+from daemon.domain.cost import plain
 
 CONVERSATIONS = "/api/v1/integrations/conversations"
 MESSAGES = "/api/v1/integrations/gewe/messages"
@@ -45,6 +46,7 @@ class Chat:
 @define
 class Chats:
     stage: Stage
+    providers: dict[str, str] = field(factory=dict)  # by workflow
     _told: set[str] = field(factory=set, init=False)
 
     async def look(self, peers: Collection[str] | None = None) -> dict[str, Chat]:
@@ -81,7 +83,7 @@ class Chats:
         )
 
     async def _steps(self, chat: Chat) -> list[Step]:
-        steps = [step for turn in chat.turns for step in _turn(turn)]
+        steps = [step for turn in chat.turns for step in _turn(turn, self.providers.get(turn["workflow_id"], "-"))]
         for line in chat.lines:
             if line["received_at"] is not None:
                 steps += _received(line)
@@ -123,14 +125,19 @@ def _received(line: Mapping[str, Any]) -> list[Step]:
     return steps
 
 
-def _turn(turn: Mapping[str, Any]) -> list[Step]:
+def _turn(turn: Mapping[str, Any], provider: str) -> list[Step]:
     """A question was put, unless something forbade it, and it was answered or not."""
     key, at, steps = turn["id"], turn["ended_at"], []
     if turn["attempts"]:
         steps.append(Step(key=f"{key}?", at=turn["created_at"], code="asked", facts={"text": turn["question"]}))
     if turn["state"] == "answered":
-        points = turn["points_micro"] / 1_000_000
-        steps.append(Step(key=f"{key}!", at=at, code="answered", facts={"points": f"{points:g}"}))
+        facts = {
+            "provider": provider,
+            "seconds": f"{turn['duration_seconds'] or 0:.2f}",
+            "tokens": turn["input_tokens"] + turn["output_tokens"],
+            "points": plain(turn["points_micro"]),
+        }
+        steps.append(Step(key=f"{key}!", at=at, code="answered", facts=facts))
     elif turn["state"] == "failed":
         steps.append(Step(key=f"{key}!", at=at, code="unanswered", facts={"why": turn["error"]}))
     return steps

@@ -46,7 +46,7 @@ class Play:
             if room:
                 await wechat.group_writes(APP_ID, ROOM, person.wxid, line, at=[BOT], name=person.name)
             else:
-                await wechat.person_writes(APP_ID, person.wxid, line, name=person.name)
+                await wechat.person_writes(person.app_id, person.wxid, line, name=person.name)
 
     async def is_answered(self, person: Person, *lines: str, reply: str | None = None) -> Chat:
         """Writes, and is followed until all that is due there has been said."""
@@ -82,4 +82,10 @@ async def begin(stage: Stage) -> Play:
     added = await stage.api("POST", ACCOUNTS, account)
     callback = stage.bridge.url + added["callback_url"]
     stage.gewe.callbacks.point(stage.gewe.token, callback)
-    return Play(stage, Chats(stage), account_id=added["id"], workflow_id=workflow_id, callback=callback)
+    return Play(
+        stage,
+        Chats(stage, {workflow_id: "fastgpt"}),
+        account_id=added["id"],
+        workflow_id=workflow_id,
+        callback=callback,
+    )

@@ -54,7 +54,7 @@ def gewe() -> None:
 @json_option
 def accounts(config: Path | None, as_json: bool) -> None:
     """Every account and its state."""
-    rows = _all(_client(config))
+    rows = _client(config).every(_ACCOUNTS)
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
@@ -237,20 +237,9 @@ def _client(config: Path | None) -> Client:
     return Client.of(settings_of(config).unix_socket)
 
 
-def _all(client: Client) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    cursor = ""
-    while True:
-        page = client.call("GET", f"{_ACCOUNTS}?limit=500{cursor}")
-        rows += page["data"]
-        if not page["next_cursor"]:
-            return rows
-        cursor = f"&cursor={page['next_cursor']}"
-
-
 def _named(client: Client, name: str) -> dict[str, Any]:
     """The account with this id, app id or wxid; else the only one of this name."""
-    rows = _all(client)
+    rows = client.every(_ACCOUNTS)
     exact = [row for row in rows if name in {row["id"], row["app_id"], row["wxid"]}]
     found = exact or [row for row in rows if row["name"] == name]
     if not found:

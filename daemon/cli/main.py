@@ -16,6 +16,7 @@ COMMANDS = {  # name: module, what it does; in the order of a first day with it
     "check": ("daemon.cli.check", "Find every mistake in the settings."),
     "serve": ("daemon.cli.serve", "Run the daemon."),
     "status": ("daemon.cli.status", "Ask the running daemon how it is."),
+    "chat": ("daemon.cli.chat", "Talk with a workflow from the terminal, in a test session."),
     "gewe": ("daemon.cli.gewe", "Log WeChat accounts in and out, and have GeWe deliver here."),
     "keys": ("daemon.cli.keys", "List, make, rotate and revoke API keys."),
     "secrets": ("daemon.cli.secrets", "Which master key seals the secrets, and replacing it."),
@@ -24,7 +25,7 @@ COMMANDS = {  # name: module, what it does; in the order of a first day with it
     "backup": ("daemon.cli.backup", "Copy the store to a file, while the daemon runs."),
     "restore": ("daemon.cli.backup", "Put a backup in the place of the store."),
     "openapi": ("daemon.cli.openapi", "Print the OpenAPI document of the API."),
-    "sim": ("daemon.cli.sim", "Run simulators of GeWe and FastGPT, with faults on demand."),
+    "sim": ("daemon.cli.sim", "Run simulators of GeWe, FastGPT, n8n and a model, with faults on demand."),
     "completion": ("daemon.cli.completion", "Print the completion script for your shell."),
 }
 

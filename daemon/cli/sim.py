@@ -1,15 +1,15 @@
 """`qiaod sim`: the neighbours' simulators as processes, to try the bridge without WeChat and without an AI."""
 
-import asyncio
-import signal
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Literal
 
 import click
 import uvloop
+from attrs import evolve
 
+from daemon.cli.sim_openai import openai
+from daemon.cli.sim_serve import serve
 from daemon.sim.fastgpt import DEMO_APP, DEMO_KEY, FastGptSetup, fastgpt_simulator
 from daemon.sim.fastgpt_ask import App
 from daemon.sim.fastgpt_profiles import PROFILES
@@ -17,13 +17,13 @@ from daemon.sim.fastgpt_script import Script
 from daemon.sim.gewe import DEMO_ACCOUNTS, TOKEN, GeweSetup, gewe_simulator
 from daemon.sim.gewe_callbacks import Knobs
 from daemon.sim.gewe_envelopes import Envelope
+from daemon.sim.n8n import API_KEY, DEMO_FLOW, N8nSetup, n8n_simulator
+from daemon.sim.n8n_script import Auth, Flow
+from daemon.sim.n8n_script import Script as N8nScript
 
 GEWE_PORT = 2531  # where a self-hosted GeWe listens
 FASTGPT_PORT = 3000  # where a self-hosted FastGPT listens
-
-
-class Served(Protocol):
-    url: str
+N8N_PORT = 5678  # where n8n listens
 
 
 def _pairs(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -32,6 +32,10 @@ def _pairs(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]
     if wrong is not None:
         raise click.BadParameter(f"{wrong!r} is not {parameter.metavar}")
     return {left: right for left, _, right in pairs}
+
+
+def _pair(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, str] | None:
+    return next(iter(_pairs(context, parameter, (value,)).items())) if value is not None else None
 
 
 @click.group()
@@ -106,7 +110,7 @@ def gewe(
         seed=seed,
         ledger_file=ledger,
     )
-    uvloop.run(_serve(gewe_simulator(setup, host=host, port=port)))
+    uvloop.run(serve(gewe_simulator(setup, host=host, port=port)))
 
 
 @sim.command()
@@ -154,16 +158,76 @@ def fastgpt(
         seed=seed,
         ledger_file=ledger,
     )
-    uvloop.run(_serve(fastgpt_simulator(setup, host=host, port=port)))
+    uvloop.run(serve(fastgpt_simulator(setup, host=host, port=port)))
 
 
-async def _serve(simulator: AbstractAsyncContextManager[Served]) -> None:
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        async with simulator as served:
-            click.echo(served.url)
-            await stop.wait()
-    except OSError as error:
-        raise click.ClickException(f"cannot listen there: {error}") from error
+@sim.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=N8N_PORT, show_default=True, help="0 lets the system choose.")
+@click.option("--path", "paths", multiple=True, help=f"Of a workflow's webhook. [default: {DEMO_FLOW.path}]")
+@click.option(
+    "--mode",
+    type=click.Choice(["lastNode", "onReceived", "responseNode", "streaming"]),
+    default="lastNode",
+    show_default=True,
+    help="When and how its workflows answer.",
+)
+@click.option(
+    "--answer", default="收到：{question}", show_default=True, help="Also {session}, {task}, {number}, {call}."
+)
+@click.option("--delay", default=0.0, show_default=True, help="Seconds before the answer.")
+@click.option("--chunk-delay", default=0.0, show_default=True, help="Seconds before each piece of a stream.")
+@click.option("--header-auth", metavar="NAME:VALUE", callback=_pair, help="Asked of each call. [default: nothing]")
+@click.option("--signing-secret", help="whsec_…: the workflows refuse what is not signed with it.")
+@click.option("--api-key", default=API_KEY, show_default=True, help="Of the public API.")
+@click.option("--at-once", type=int, help="Executions; more wait in line. [default: no limit]")
+@click.option("--seed", default=1, show_default=True, help="Of all chance: the same seed, the same run.")
+@click.option("--ledger", type=click.Path(path_type=Path), help="Append each request as JSON lines, flushed at once.")
+def n8n(
+    host: str,
+    port: int,
+    paths: tuple[str, ...],
+    mode: Literal["lastNode", "onReceived", "responseNode", "streaming"],
+    answer: str,
+    delay: float,
+    chunk_delay: float,
+    header_auth: tuple[str, str] | None,
+    signing_secret: str | None,
+    api_key: str,
+    at_once: int | None,
+    seed: int,
+    ledger: Path | None,
+) -> None:
+    """A simulated n8n 2.41: webhooks, Chat Triggers, streams, executions and the public API.
+
+    \b
+      curl $URL/webhook/rag-ai -H 'Content-Type: application/json' -d '{"chatInput": "在吗", "sessionId": "s1"}'
+      curl -X POST $URL/_sim/script -d '{"script": {"answer": "好的", "delay_s": 0.5}}'
+      curl -X POST $URL/_sim/script -d '{"path": "rag-ai", "times": 1, "script": {"mishap": "fails"}}'
+                                                     mishaps: fails fails-after continues unreached no-items
+                                                     error-mid-stream error-silent cut
+      curl -X POST $URL/_sim/script -d '{"script": {"wait_s": 70}}'          parked: the caller gets the item back
+      curl -X POST $URL/_sim/workflows -d '{"path": "busy", "mode": "responseNode",
+             "script": {"respond": {"status": 429, "headers": {"Retry-After": "7"}, "body": "later"}}}'
+      curl -X POST $URL/_sim/workflows -d '{"path": "hook-1", "trigger": "chat", "mode": "streaming"}'
+      curl -X POST $URL/_sim/stage -d '{"stage": "booting"}'                 page booting ready no-database, or null
+      curl -X POST "$URL/_sim/listen?path=rag-ai"                            the test URL takes one call
+      curl "$URL/api/v1/executions?includeData=true" -H "X-N8N-API-KEY: KEY"
+    """
+    flow = Flow(
+        mode=mode,
+        auth=Auth(kind="header", name=header_auth[0], secret=header_auth[1]) if header_auth else Auth(),
+        signing_secrets=(signing_secret,) if signing_secret else (),
+        script=N8nScript(answer=answer, delay_s=delay, chunk_delay_s=chunk_delay),
+    )
+    setup = N8nSetup(
+        flows=tuple(evolve(flow, path=path, name=path) for path in paths or (DEMO_FLOW.path,)),
+        api_key=api_key,
+        at_once=at_once,
+        seed=seed,
+        ledger_file=ledger,
+    )
+    uvloop.run(serve(n8n_simulator(setup, host=host, port=port)))
+
+
+sim.add_command(openai)

@@ -11,8 +11,9 @@ class CheckStep(StrEnum):
     RESOLVE = "resolve"  # the host's name
     CONNECT = "connect"
     TOKEN = "token"  # noqa: S105  # no password: the name of a step
-    KEY = "key"  # FastGPT's
+    KEY = "key"  # of an AI service
     APP = "app"
+    MODEL = "model"
     DEVICE = "device"
     LOGIN = "login"  # of the WeChat account
     CALLBACK = "callback"  # whether the service reaches us

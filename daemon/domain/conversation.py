@@ -17,7 +17,7 @@ class Conversation:
     name: str | None
     muted: bool  # the assistant never answers here
     held_until: datetime | None  # a person has taken over, until then
-    held_by: str | None  # "phone", or who said so through the API
+    held_by: str | None  # "phone", "system" where a workflow asked for a person, or who said so through the API
     created_at: datetime
     last_message_at: datetime
     version: int

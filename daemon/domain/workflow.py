@@ -16,6 +16,16 @@ class Provider(StrEnum):
     N8N = "n8n"
     OPENAI = "openai"  # any service that speaks its chat completions
 
+    @property
+    def spelled(self) -> str:
+        """As people write it."""
+        return {Provider.FASTGPT: "FastGPT", Provider.N8N: "n8n", Provider.OPENAI: "OpenAI"}[self]
+
+    @property
+    def remembers(self) -> bool:
+        """Whether a service of it can keep a conversation: a plain model knows only what it is told."""
+        return self is not Provider.OPENAI
+
 
 class Memory(StrEnum):
     """Who remembers what was said before."""
@@ -54,6 +64,12 @@ class Workflow:
     model: str | None = None  # of a plain model
     webhook: Webhook | None = None  # of n8n: what is called
     handover: Handover = field(factory=Handover)
+
+    @property
+    def billed(self) -> str:
+        """What its price goes by: a model, a kind of task, an app."""
+        task = None if self.webhook is None else self.webhook.task_type
+        return self.model or task or self.app_id or self.id
 
 
 class Role(StrEnum):

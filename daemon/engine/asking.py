@@ -11,21 +11,25 @@ from datetime import datetime, timedelta
 from random import Random
 
 import structlog
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, frozen
 
 from daemon.domain.cost import Scopes
-from daemon.domain.workflow import Answer, NodeBegun, Provider, Question, Workflow
+from daemon.domain.workflow import Answer, Provider, Question, Workflow
 from daemon.engine.costs import USUAL, Refusal, Terms, release
-from daemon.engine.metering import reserve, settle
+from daemon.engine.follower import Follower
+from daemon.engine.handover import Unmarked, judged
+from daemon.engine.metering import reserve, settle, unheard
 from daemon.engine.ports import Assistant
 from daemon.engine.workflows import Workflows
 from daemon.errors import (
     Conflict,
     NotFound,
+    OutcomeUnknown,
     QiaodError,
     QuotaExceeded,
     RemoteError,
     RemoteLimited,
+    RemoteNonsense,
     RemoteRefused,
     RemoteUnauthorized,
     RemoteUnavailable,
@@ -44,34 +48,6 @@ log = structlog.get_logger()
 BUDGET_PAUSE = timedelta(seconds=10)  # a service whose retries are spent
 LIMITED_PAUSE = timedelta(seconds=10)  # where a service says "too often" and not how long
 NOBODY = Scopes()
-
-
-def _nobody(_: NodeBegun) -> None:
-    """Most followers hear the text alone."""
-
-
-@define(kw_only=True)
-class Follower:
-    """Hears an answer as it is made."""
-
-    heard: Callable[[str], None]  # the next piece of its text
-    restarted: Callable[[], None]  # what was heard so far counts no more: the next piece is another run's first
-    stepped: Callable[[NodeBegun], None] = _nobody  # a step of the workflow begins
-    _begun: bool = field(default=False, init=False)
-
-    def on_text(self, text: str) -> None:
-        self._begun = True
-        self.heard(text)
-
-    def on_node(self, node: NodeBegun) -> None:
-        self._begun = True
-        self.stepped(node)
-
-    def restart(self) -> None:
-        """A run begins; of the first there is nothing to take back."""
-        if self._begun:
-            self._begun = False
-            self.restarted()
 
 
 @frozen(kw_only=True)
@@ -131,6 +107,12 @@ class Lost:
 Outcome = Answered | Later | Again | Lost
 
 
+@frozen(kw_only=True)
+class Begun:
+    ref: str  # the name of its charge
+    unheard: bool  # the workflow was asked before, and may have run
+
+
 @define
 class Asking:
     db: Database
@@ -155,6 +137,8 @@ class Asking:
             outcome = await self._one(inquiry, workflow, instead=last)
             if isinstance(outcome, Answered | Again):
                 return outcome
+            if inquiry.follower is not None and inquiry.follower.bound:
+                return Lost(outcome.error)
             if isinstance(outcome, Later):
                 waiting = waiting or outcome
             last = outcome.error
@@ -191,6 +175,8 @@ class Asking:
         return Answered(answer=answer, workflow=workflow, question=question, instead=instead)
 
     def _failed(self, inquiry: Inquiry, workflow: Workflow, error: RemoteError) -> Later | Again | Lost:
+        if not (repeatable(workflow) or isinstance(error, RemoteUnavailable)):  # it may have run
+            return Lost(error)
         if barred := self._breaker(workflow).standing().open_for:  # an outage is no fault of this question's: were
             return Later(barred, error)  # probes counted, who is the probe too often would be lost
         delay = None if inquiry.last else self._delay(inquiry)
@@ -208,10 +194,10 @@ class Asking:
                 raise _barred(workflow, breaker, wait)
             try:
                 self._spend(inquiry, workflow, breaker)
-                ref = await self.db.write(begun, inquiry, workflow, question, self.terms)
-                if isinstance(ref, QiaodError):
-                    raise ref
-                answer = await self._paid(inquiry, workflow, question, ref)
+                begin = await self.db.write(begun, inquiry, workflow, question, self.terms)
+                if isinstance(begin, QiaodError):
+                    raise begin
+                answer = await self._paid(inquiry, workflow, question, begin)
             except RemoteUnauthorized:
                 breaker.hold(Why.CREDENTIAL_REJECTED)
                 raise
@@ -237,42 +223,59 @@ class Asking:
         if repeated and not self.budgets[workflow.provider].spend():
             raise Unavailable("turn.retries_spent", retry_after=BUDGET_PAUSE)
 
-    async def _paid(self, inquiry: Inquiry, workflow: Workflow, question: Question, ref: str) -> Answer:
+    async def _paid(self, inquiry: Inquiry, workflow: Workflow, question: Question, begin: Begun) -> Answer:
         """The answer, its cost settled. Where nobody knows what ran, what was reserved stays so."""
         try:
-            answer = await self._called(inquiry, workflow, question)
+            answer = await self._earlier(inquiry, workflow, question)
+            if answer is None and begin.unheard and not repeatable(workflow):
+                raise RemoteRefused("turn.not_repeated", service=workflow.provider)
+            answer = answer or await self._called(inquiry, workflow, question)
         except (RemoteRefused, RemoteLimited, RemoteUnavailable):
             with suppress(StoreUnavailable):
-                await self.db.settle(release, ref)
+                await self.db.settle(release, begin.ref)
             raise
         with suppress(StoreUnavailable):  # no reason to lose an answer: it is settled at its estimate later
-            await self.db.settle(settle, inquiry.name, ref, workflow, answer)
-        return answer
+            await self.db.settle(settle, inquiry.name, begin.ref, workflow, answer)
+        return judged(workflow, answer)
+
+    async def _earlier(self, inquiry: Inquiry, workflow: Workflow, question: Question) -> Answer | None:
+        """The answer of an earlier call whose connection was lost, if there is one."""
+        if inquiry.lost != workflow.id:
+            return None
+        try:
+            return await self.assistants[workflow.provider].recover(workflow, question)
+        except (OutcomeUnknown, RemoteNonsense) as error:  # of the look-up: nothing ran now
+            raise RemoteUnavailable(error.code, service=error.service, detail=error.detail) from error
 
     async def _called(self, inquiry: Inquiry, workflow: Workflow, question: Question) -> Answer:
-        """The answer of an earlier call whose connection was lost, if there is one; else of a new call."""
-        assistant = self.assistants[workflow.provider]
-        if inquiry.lost == workflow.id and question.conversation is not None:  # without a chat it cannot be looked up
-            answer = await assistant.recover(workflow, question)
-            if answer is not None:
-                return answer
-        if inquiry.follower is None:
+        assistant, follower = self.assistants[workflow.provider], inquiry.follower
+        if follower is None:
             return await assistant.run(workflow, question)
-        follower = inquiry.follower
         follower.restart()
-        return await assistant.run(workflow, question, on_text=follower.on_text, on_node=follower.on_node)
+        ears = Unmarked(workflow.handover.mark, follower.on_text)
+        answer = await assistant.run(workflow, question, on_text=ears.on_text, on_node=follower.on_node)
+        ears.end()
+        return answer
 
     def _breaker(self, workflow: Workflow) -> Breaker:
         return self.breakers.of(workflow.provider, f"{workflow.id}/{workflow.version}")  # a new key is a new chance
 
 
-def begun(tx: Tx, inquiry: Inquiry, workflow: Workflow, question: Question, terms: Terms) -> str | Refusal:
-    """The question is put now: durable before the first byte, under the name of its charge; or why it must not be."""
+def begun(tx: Tx, inquiry: Inquiry, workflow: Workflow, question: Question, terms: Terms) -> Begun | Refusal:
+    """The question is put now: durable before the first byte; or why it must not be."""
     scopes = evolve(inquiry.scopes, request_id=question.request_id)
+    lost = unheard(tx, inquiry.name, workflow)
     ref = reserve(tx, inquiry.name, workflow, scopes, terms)
-    if inquiry.begin is not None and isinstance(ref, str):
+    if not isinstance(ref, str):
+        return ref
+    if inquiry.begin is not None:
         inquiry.begin(tx, workflow, question)
-    return ref
+    return Begun(ref=ref, unheard=lost)
+
+
+def repeatable(workflow: Workflow) -> bool:
+    """Whether it may be asked again where it may have run: a model only costs, a workflow of n8n may act."""
+    return workflow.webhook is None or workflow.webhook.retry.repeat
 
 
 def _barred(workflow: Workflow, breaker: Breaker, wait: timedelta) -> QiaodError:

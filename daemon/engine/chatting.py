@@ -1,7 +1,8 @@
 """A question to a workflow through the API, answered while the caller waits; nothing of it goes to WeChat.
 
 With a conversation of the caller's own naming the service remembers what was said, and a workflow that asks back is
-answered by the next message of that conversation.
+answered by the next message of that conversation. In a thread, which somebody else here keeps, it is as for WeChat:
+either the service remembers, or it is told what was said before.
 """
 
 import hashlib
@@ -16,7 +17,8 @@ from daemon.domain.cost import Scopes, key_of
 from daemon.domain.pause import Field, OpenPause
 from daemon.domain.workflow import Answer, Attachment, Memory, Question, Role, Said, Workflow
 from daemon.engine import pauses as replies
-from daemon.engine.asking import Answered, Asking, Follower, Inquiry
+from daemon.engine.asking import Answered, Asking, Inquiry
+from daemon.engine.follower import Follower
 from daemon.engine.pauses import AskNext, Resume
 from daemon.engine.pressure import Pressure
 from daemon.engine.questions import alone
@@ -28,6 +30,15 @@ log = structlog.get_logger()
 
 
 @frozen(kw_only=True)
+class Thread:
+    """A conversation whose lines are kept here, by whoever hands it over."""
+
+    chat: str  # its name at a service that remembers, and that of what is waited for in it
+    user: str  # as the service should know them
+    earlier: tuple[Said, ...]  # oldest first
+
+
+@frozen(kw_only=True)
 class Talk:
     """What a caller says to a workflow."""
 
@@ -36,6 +47,12 @@ class Talk:
     conversation_id: str | None = None  # None: nothing is remembered
     variables: dict[str, Any] = field(factory=dict)
     attachments: tuple[Attachment, ...] = ()
+    thread: Thread | None = None  # in place of a conversation of the caller's naming
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether what comes back may be answered."""
+        return self.conversation_id is not None or self.thread is not None
 
 
 @frozen(kw_only=True)
@@ -114,12 +131,14 @@ class Chatting:
 def _question(workflow: Workflow, *, talk: Talk, place: _Place, content: str, by: Actor) -> Question:
     """In a conversation of the caller's naming the service remembers, whoever does so for WeChat: we keep none here."""
     said = Said(role=Role.USER, text=content, attachments=() if place.pause else talk.attachments)
-    remembered = talk.conversation_id is not None or workflow.memory is Memory.SERVICE
+    named = talk.conversation_id is not None and workflow.provider.remembers
+    remembered = named or workflow.memory is Memory.SERVICE or place.pause is not None
+    earlier = talk.thread.earlier if talk.thread else ()
     return Question(
         turn_id=place.name,
         conversation=place.chat if remembered else None,
-        user=by.id,
-        messages=(said,) if remembered else alone(workflow, said),
+        user=talk.thread.user if talk.thread else by.id,
+        messages=(said,) if remembered else alone(workflow, said, earlier),
         variables={**workflow.variables, **talk.variables},
         request_id=by.request_id,
         resumes=place.pause.record if place.pause else None,
@@ -128,10 +147,11 @@ def _question(workflow: Workflow, *, talk: Talk, place: _Place, content: str, by
 
 def _place(tx: Tx, talk: Talk, by: Actor) -> _Place:
     name = tx.new_id()
-    if talk.conversation_id is None:
+    if not talk.goes_on:
         return _Place(name=name, key=name, chat=name, pause=None)
     whose = f"{by.id}\n{talk.workflow_id}\n{talk.conversation_id}"
-    key = "api-" + hashlib.sha256(whose.encode()).hexdigest()[:40]  # two callers' names never meet
+    named = "api-" + hashlib.sha256(whose.encode()).hexdigest()[:40]  # two callers' names never meet
+    key = talk.thread.chat if talk.thread else named
     pause = pauses.get(tx, key)
     if pause is not None and pause.expires_at <= tx.now:
         pauses.abandon(tx, key)
@@ -150,7 +170,7 @@ def _finish(tx: Tx, talk: Talk, place: _Place, answered: Answered) -> None:
     """What it asks is waited for where the caller has named a conversation to answer in."""
     pauses.remove(tx, place.key)
     answer, question = answered.answer, answered.question
-    if answer.pause is None or question.conversation is None or talk.conversation_id is None:
+    if answer.pause is None or question.conversation is None or not talk.goes_on:
         return
     opened = replies.begun(
         answer.pause,

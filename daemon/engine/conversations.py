@@ -7,14 +7,16 @@ import structlog
 from attrs import define, frozen
 
 from daemon.clock import rfc3339
-from daemon.domain.access import Actor
+from daemon.domain.access import SYSTEM, Actor
 from daemon.domain.account import Account, AccountState, MediaPolicy
+from daemon.domain.alert import AlertType, NewAlert, Severity
 from daemon.domain.conversation import Conversation, Kept, Line
 from daemon.domain.media import READ
 from daemon.domain.message import ConversationId, Message, Origin
 from daemon.domain.turn import Turn
+from daemon.domain.workflow import Workflow
 from daemon.errors import NotFound, PreconditionFailed
-from daemon.store import audit, conversations, turns
+from daemon.store import alerts, audit, conversations, turns
 from daemon.store.database import Database
 from daemon.store.tx import Tx
 
@@ -174,13 +176,51 @@ def _take_over(tx: Tx, conversation_id: str, *, lasting: timedelta, by: Actor) -
     known = _known(tx, conversation_id, None)
     until = tx.now + lasting
     conversations.hold(tx, known.id, until=until, by=by.id)
+    person_came(tx, known.id)
     _note(tx, by, "conversation.taken_over", known, until=rfc3339(until))
     return _known(tx, conversation_id, None)
+
+
+def hand_over(tx: Tx, account: Account, conversation: Conversation, workflow: Workflow) -> None:
+    """The workflow asks for a person: one is told, and the assistant keeps quiet as if somebody had taken over.
+
+    The reply that came with it still goes out, see `parting`.
+    """
+    until = tx.now + account.policy.takeover
+    conversations.hold(tx, conversation.id, until=until, by=SYSTEM.id)
+    alerts.raise_(
+        tx,
+        NewAlert(
+            fingerprint=_wanted(conversation.id),
+            service=workflow.provider.spelled,
+            type=AlertType.ANOMALY,
+            severity=Severity.HIGH,
+            code="conversation.person_wanted",
+            facts={"who": conversation.name or conversation.peer, "workflow": workflow.name},
+            account_id=account.id,
+        ),
+    )
+    _note(tx, SYSTEM, "conversation.taken_over", conversation, until=rfc3339(until), workflow=workflow.id)
+
+
+def parting(conversation: Conversation, *, now: datetime) -> bool:
+    """Whether nobody holds it yet but the workflow that asked for a person: what it said then may still go."""
+    return conversation.held(now) and conversation.held_by == SYSTEM.id and not conversation.muted
+
+
+def person_came(tx: Tx, conversation_id: str) -> None:
+    """Somebody sees to it, or need not."""
+    alerts.resolve(tx, _wanted(conversation_id))
+
+
+def _wanted(conversation_id: str) -> str:
+    return f"conversation.person/{conversation_id}"
 
 
 def _release(tx: Tx, conversation_id: str, *, by: Actor) -> Conversation:
     known = _known(tx, conversation_id, None)
     conversations.release(tx, known.id)
+    person_came(tx, known.id)
     _note(tx, by, "conversation.released", known)
     return _known(tx, conversation_id, None)
 

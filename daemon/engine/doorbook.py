@@ -15,7 +15,7 @@ from daemon.clock import rfc3339
 from daemon.domain.access import SYSTEM, Actor
 from daemon.domain.alert import AlertType, NewAlert, Severity
 from daemon.engine.sessions import IDLE, LONGEST
-from daemon.errors import StoreUnavailable
+from daemon.errors import RemoteRefused, StoreUnavailable
 from daemon.store import alerts, audit, keys, lockouts, sessions
 from daemon.store.database import Database
 from daemon.store.lockouts import Ban
@@ -63,6 +63,13 @@ class DoorBook:
     def rooted(self, by: Actor) -> None:
         """Root has come in past the users that the settings name: it may, and everybody is to know."""
         if (news := self._counted(by, ROOT_CAME, "socket", {}, outcome=audit.DONE)) is not None:
+            self._news.append(news)
+            self._stirred.set()
+
+    def barred(self, error: RemoteRefused) -> None:
+        """A service was to be called where nobody may."""
+        detail = {"code": error.code, "target": error.facts.get("entry", "")}
+        if (news := self._counted(SYSTEM, "target.refused", f"service:{error.service}", detail)) is not None:
             self._news.append(news)
             self._stirred.set()
 

@@ -19,7 +19,7 @@ from daemon.domain.message import Message, Origin
 from daemon.engine import contacts, friends, media_units
 from daemon.engine.account_states import SAID, Event
 from daemon.engine.accounts import Accounts
-from daemon.engine.conversations import fetches, why_kept
+from daemon.engine.conversations import fetches, person_came, why_kept
 from daemon.engine.do_not_contact import listen
 from daemon.engine.media_units import UNFETCHED
 from daemon.engine.probes import Probes
@@ -193,6 +193,7 @@ def keep(
         kept = Kept.FLOODED
     if message.origin is Origin.SELF and kept is not Kept.HISTORICAL:
         conversations.hold(tx, conversation.id, until=tx.now + account.policy.takeover, by="phone")
+        person_came(tx, conversation.id)
     if isinstance(message.content, Revoke):
         messages.take_back(tx, conversation.id, message.content.revoked_id)
     message_id = messages.add(

@@ -152,7 +152,7 @@ class Integrations:
         return FastGptSums(
             calls=await self.calls.over("fastgpt", span),
             spent=await self.db.read(integration_sums.spent, Provider.FASTGPT, since, accounts),
-            degraded=await self.db.read(integration_sums.degraded, since, accounts),
+            degraded=await self.db.read(integration_sums.degraded, Provider.FASTGPT, since, accounts),
         )
 
     async def last_sync(self) -> datetime | None:

@@ -92,7 +92,7 @@ class MediaFetch:
             if pause := await self.acts.wait(account, ActKind.MEDIA_DOWNLOAD):
                 return Snooze(pause, reason="media.pace")
             url = await self._located(account, medium, content)
-        arrived = await self._arrived(job, url)
+        arrived = await self._arrived(job, account, url)
         gone = await self.db.write(arrive, medium, arrived, keep_bytes=self.media.terms.keep_bytes)
         for name in gone:
             await whole(self.media.files.remove, name)
@@ -113,10 +113,10 @@ class MediaFetch:
         await self.db.write(media.locate, medium.message_id, url)
         return url
 
-    async def _arrived(self, job: Job, url: str) -> Arrived:
+    async def _arrived(self, job: Job, account: Account, url: str) -> Arrived:
         """The whole file, durable, under the job's id: another attempt writes over what this one may leave."""
         most = min(self.media.terms.most_bytes, self.media.terms.keep_bytes)
-        async with self.source.fetch(url, most_bytes=most) as pieces:
+        async with self.source.fetch(account, url, most_bytes=most) as pieces:
             arriving = await whole(self.media.files.begin, job.id)
             try:
                 async for piece in pieces:

@@ -2,11 +2,11 @@
 
 from attrs import evolve
 
-from daemon.domain.cost import ChargeKind, ChargeState, NewCharge, Scopes, Units, attempt_ref
-from daemon.domain.workflow import Answer, Workflow
+from daemon.domain.cost import ONE_ACT, ChargeKind, ChargeState, NewCharge, Scopes, Units, attempt_ref, cost_of
+from daemon.domain.workflow import Answer, Provider, Workflow
 from daemon.engine import costs
 from daemon.engine.costs import Refusal, Terms
-from daemon.store import ledger
+from daemon.store import ledger, prices
 from daemon.store.tx import Tx
 
 
@@ -20,8 +20,9 @@ def reserve(tx: Tx, name: str, workflow: Workflow, scopes: Scopes, terms: Terms)
         ref=ref,
         kind=ChargeKind.WORKFLOW,
         provider=workflow.provider,
-        model=workflow.app_id or workflow.id,
+        model=workflow.billed,
         scopes=evolve(scopes, workflow_id=workflow.id),
+        estimate=ONE_ACT if workflow.provider is Provider.N8N else None,
     )
     reserved = costs.try_reserve(tx, new, terms)
     return reserved if isinstance(reserved, Refusal) else ref
@@ -32,7 +33,7 @@ def settle(tx: Tx, name: str, ref: str, workflow: Workflow, answer: Answer) -> N
 
     Without such a run it is our own, whose connection was lost meanwhile.
     """
-    used = Units.of(answer.usage)
+    used = _used(workflow, answer)
     lost = _lost(tx, name, ref, workflow) if answer.recovered else None
     if lost is None:
         costs.settle(tx, ref, used)
@@ -41,8 +42,29 @@ def settle(tx: Tx, name: str, ref: str, workflow: Workflow, answer: Answer) -> N
         costs.release(tx, ref)
 
 
+def worth(tx: Tx, workflow: Workflow, answer: Answer) -> int | None:
+    """What an answer costs at today's prices, in millionths; None where use or price is unknown. Nothing is charged."""
+    used, price = _used(workflow, answer), prices.valid(tx, provider=workflow.provider, model=workflow.billed)
+    return None if used is None or price is None else cost_of(used, price)
+
+
+def unheard(tx: Tx, name: str, workflow: Workflow) -> bool:
+    """Whether the workflow was asked before and may have run: nobody heard the end of it."""
+    return bool(_open(tx, name, workflow))
+
+
+def _used(workflow: Workflow, answer: Answer) -> Units | None:
+    """A run of n8n is paid for by itself; what its models cost is known only where it says so."""
+    used = Units.of(answer.usage)
+    return evolve(used or Units(), acts=1) if workflow.provider is Provider.N8N else used
+
+
+def _open(tx: Tx, name: str, workflow: Workflow) -> list[str]:
+    """The runs of the workflow that nobody heard the end of, oldest first."""
+    runs = ledger.attempts(tx, ChargeKind.WORKFLOW, name)
+    return [run.ref for run in runs if run.state is ChargeState.RESERVED and run.scopes.workflow_id == workflow.id]
+
+
 def _lost(tx: Tx, name: str, ref: str, workflow: Workflow) -> str | None:
     """The latest earlier run of the workflow that nobody heard the end of."""
-    runs = ledger.attempts(tx, ChargeKind.WORKFLOW, name)
-    lost = [run.ref for run in runs if run.state is ChargeState.RESERVED and run.scopes.workflow_id == workflow.id]
-    return next((earlier for earlier in reversed(lost) if earlier != ref), None)
+    return next((earlier for earlier in reversed(_open(tx, name, workflow)) if earlier != ref), None)

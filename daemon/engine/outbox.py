@@ -18,7 +18,7 @@ from daemon.domain.send import FINAL, Accepted, NewSend, Outgoing, Send, SendOri
 from daemon.engine.account_states import Event
 from daemon.engine.accounts import SEND_LANE, Accounts
 from daemon.engine.campaign_jobs import wake
-from daemon.engine.conversations import why_silent
+from daemon.engine.conversations import parting, why_silent
 from daemon.engine.costs import USUAL, Refusal, Terms
 from daemon.engine.gateway import Gateway, tell
 from daemon.engine.jobs import Done, Result, Snooze
@@ -81,6 +81,8 @@ def _overtaken(send: Send, account: Account, conversation: Conversation | None, 
     if conversation is None:
         return False
     if send.origin is SendOrigin.REPLY:
+        if parting(conversation, now=now):
+            return False
         return why_silent(account, conversation, now=now) in {Kept.HELD, Kept.MUTED}
     return send.origin is SendOrigin.CAMPAIGN and conversation.held(now)
 

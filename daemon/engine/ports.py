@@ -8,17 +8,21 @@ a call that changes something, OutcomeUnknown where it may have been done.
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Protocol
 
 from daemon.domain.account import Account
 from daemon.domain.chat import Chat, ChatRecord
 from daemon.domain.checkup import Finding
 from daemon.domain.content import Content
+from daemon.domain.dialogue import Dialogue, Line
 from daemon.domain.login import LoginCheck, LoginCode, Profile
 from daemon.domain.message import Wxid
 from daemon.domain.moments import NewPost, Post, Published, Timeline
 from daemon.domain.people import Contact, ContactIds, Relation, Room, RoomNotice, Stranger
 from daemon.domain.send import Accepted, Outgoing
+from daemon.domain.webhook import Webhook
+from daemon.domain.webhook_call import WebhookAnswer, WebhookRequest, WebhookRun
 from daemon.domain.workflow import Answer, NodeBegun, Question, Workflow
 
 
@@ -61,6 +65,47 @@ class ServiceDesk(Protocol):
 
     async def rate(self, workflow: Workflow, chat: str, record: str, *, good: str | None, bad: str | None) -> None:
         """What a person thought of one answer; neither clears it."""
+
+
+class WebhookCaller(Protocol):
+    """Webhooks of n8n."""
+
+    async def call(
+        self,
+        webhook: Webhook,
+        request: WebhookRequest,
+        *,
+        on_text: Callable[[str], None] | None = None,
+        on_node: Callable[[NodeBegun], None] | None = None,
+    ) -> WebhookAnswer:
+        """One attempt, within `webhook.timeout`; whether another may follow is the caller's to decide.
+
+        Raises N8nWebhookError alone, which says by `may_have_run` whether another could run the workflow twice.
+        """
+
+    async def look_up(self, webhook: Webhook, request: WebhookRequest, *, since: datetime) -> WebhookRun | None:
+        """What became of an earlier call, by n8n's public API; None where it has no such run, or no API is named.
+
+        `since`: when the call was first made. Raises N8nWebhookError.
+        """
+
+
+class DialogueStore(Protocol):
+    """Where the chat API's conversations are kept besides our own store. Repeating any call does no harm."""
+
+    async def find(self, dialogue_id: str) -> Dialogue | None: ...
+
+    async def open(self, dialogue: Dialogue) -> Dialogue:
+        """As it stands there: where it was there before, that stays as it is."""
+
+    async def append(self, lines: Sequence[Line]) -> None:
+        """Of one dialogue. Those that are there already stay as they are; NotFound where the dialogue is not there."""
+
+    async def page(self, dialogue_id: str, *, before: str | None, limit: int) -> list[Line]:
+        """The latest before that line, oldest first."""
+
+    async def forget(self, dialogue_id: str) -> None:
+        """With all its lines. It need not be there."""
 
 
 class Messenger(Protocol):
@@ -170,5 +215,7 @@ class MediaSource(Protocol):
     async def locate(self, account: Account, content: Content) -> str:
         """An absolute URL of a received image, voice, video or file. RemoteRefused where it is gone for good."""
 
-    def fetch(self, url: str, *, most_bytes: int) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Its bytes, in pieces; RemoteRefused past `most_bytes`."""
+    def fetch(
+        self, account: Account, url: str, *, most_bytes: int
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Its bytes, in pieces; RemoteRefused past `most_bytes`, and where the address is none that may be called."""

@@ -82,27 +82,31 @@ def question(asked: Asked, workflow: Workflow, *, request_id: str | None) -> Que
 
     In a chat a service goes by what it remembers itself, and passes over the history it is told.
     """
-    said, chat = [Said(role=Role.USER, text=asked.turn.question, attachments=asked.attachments)], None
+    now = Said(role=Role.USER, text=asked.turn.question, attachments=asked.attachments)
+    said, chat = alone(workflow, now, _history(asked.earlier)), None
     if asked.pause is not None:
-        said, chat = [Said(role=Role.USER, text=asked.content)], asked.pause.chat
+        said, chat = (Said(role=Role.USER, text=asked.content),), asked.pause.chat
     elif workflow.memory is Memory.SERVICE:
         chat = asked.chat
-    else:
-        said = [*_system(workflow), *_history(asked.earlier), *said]
     return Question(
         turn_id=asked.turn.id,
         conversation=chat,
         user=asked.conversation.peer,
-        messages=tuple(said),
+        messages=said,
         variables=dict(workflow.variables),
         request_id=request_id,
         resumes=asked.pause.record if asked.pause else None,
     )
 
 
-def alone(workflow: Workflow, said: Said) -> tuple[Said, ...]:
-    """What is asked of it once, with nothing said before."""
-    return (*_system(workflow), said) if workflow.memory is Memory.DAEMON else (said,)
+def alone(workflow: Workflow, said: Said, earlier: Sequence[Said] = ()) -> tuple[Said, ...]:
+    """All it is told at once: where we remember for it, what was said before as well, the latest that fits."""
+    return (*_system(workflow), *_latest(earlier), said) if workflow.memory is Memory.DAEMON else (said,)
+
+
+def told_all(workflow: Workflow, messages: Sequence[Said]) -> tuple[Said, ...]:
+    """What its caller has put together, whoever remembers otherwise; its own instructions come before theirs."""
+    return (*_system(workflow), *messages)
 
 
 def _system(workflow: Workflow) -> list[Said]:
@@ -110,12 +114,17 @@ def _system(workflow: Workflow) -> list[Said]:
 
 
 def _history(earlier: Iterable[Earlier]) -> list[Said]:
-    """The latest lines that fit, oldest first; what a person of ours wrote counts as the assistant's side."""
+    """What a person of ours wrote counts as the assistant's side."""
+    return [Said(role=Role.USER if line.author is Author.PEER else Role.ASSISTANT, text=line.text) for line in earlier]
+
+
+def _latest(said: Sequence[Said]) -> list[Said]:
+    """The latest lines that fit, oldest first."""
     kept: list[Said] = []
     room = MOST_HISTORY
-    for line in reversed(tuple(earlier)):
+    for line in reversed(said):
         room -= len(line.text)
         if room < 0:
             break
-        kept.append(Said(role=Role.USER if line.author is Author.PEER else Role.ASSISTANT, text=line.text))
+        kept.append(line)
     return kept[::-1]

@@ -14,7 +14,7 @@ from daemon.domain.workflow import Provider, Workflow
 from daemon.engine.jobs import Jobs
 from daemon.engine.ports import ServiceDesk
 from daemon.engine.turn_steps import LANE
-from daemon.engine.workflows import WorkflowDraft, Workflows, drafted
+from daemon.engine.workflows import WorkflowDraft, Workflows
 from daemon.errors import Conflict, Forbidden, NotFound
 from daemon.store import audit, jobs, turns, workflows
 from daemon.store.database import Database
@@ -33,8 +33,8 @@ class WorkflowDesk:
     jobs: Jobs
 
     async def check_draft(self, draft: WorkflowDraft) -> tuple[Finding, ...]:
-        """Whether its address, key and app are right. Spends no points."""
-        workflow = drafted(draft, now=self.db.clock.now())
+        """Whether its address, key and app are right. Spends no points. Invalid where the draft itself is not right."""
+        workflow = await self.workflows.drafted(draft)
         return await self.desks[workflow.provider].check(workflow, run=False, name="")
 
     async def check(self, workflow_id: str, *, run: bool, name: str) -> tuple[Finding, ...]:
@@ -84,9 +84,9 @@ class WorkflowDesk:
         workflow = await self.workflows.get(workflow_id)
         return workflow, self.desks[workflow.provider]
 
-    async def only(self, by: Actor) -> str:
-        """The one workflow there is; NotFound where somebody has to say which."""
-        found, total = await self.workflows.page(provider=None, before=None, limit=2)
+    async def only(self, by: Actor, *, provider: Provider | None = None) -> str:
+        """The one workflow there is, of that provider or of any; NotFound where somebody has to say which."""
+        found, total = await self.workflows.page(provider=provider, before=None, limit=2)
         if total != 1:
             raise NotFound("workflow.name_one", count=total)
         await self.admit(found[0].id, by)

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from attrs import evolve, field, frozen
 
+from daemon.domain.workflow import Provider
+
 
 @frozen(kw_only=True)
 class QueueDepth:
@@ -56,7 +58,7 @@ class Status:
     store: StoreState
 
 
-SHARED = frozenset({"fastgpt", "*"})  # limiters that are no account's
+SHARED = frozenset({*Provider, "*"})  # limiters that are no account's
 
 
 def of_accounts(status: Status, accounts: Collection[str]) -> Status:

@@ -15,7 +15,7 @@ from daemon.domain.send import NewSend, SendOrigin
 from daemon.domain.turn import Degraded, Turn, TurnState
 from daemon.domain.workflow import Answer, Question, Workflow
 from daemon.engine.asking import Answered
-from daemon.engine.conversations import why_silent
+from daemon.engine.conversations import hand_over, why_silent
 from daemon.engine.outbox import enqueue
 from daemon.engine.pauses import begun
 from daemon.engine.questions import Asked, brought, compose, left_to_wait, said_by
@@ -176,6 +176,9 @@ def finish(tx: Tx, *, account: Account, asked: Asked, answered: Answered, reply:
         messages.answer(tx, asked.conversation.id, asked.turn.id)
         turns.end(tx, asked.turn, TurnState.ANSWERED, answer=answer, degraded=degraded)
         _say(tx, account, asked, answer.text, reply)
+        if answer.needs_person:
+            pauses.abandon(tx, asked.conversation.id)
+            hand_over(tx, account, asked.conversation, answered.workflow)
     tell_degraded(tx, account.workflow_id, answered.instead.code if answered.instead else None)
     _go_on(tx, account, asked)
 
@@ -248,7 +251,9 @@ def _go_on(tx: Tx, account: Account, asked: Asked) -> None:
 
 
 def _say(tx: Tx, account: Account, asked: Asked, text: str, reply: Reply) -> None:
-    """Queue the reply in pieces that WeChat takes; in a room it names the person it answers."""
+    """Queue the reply, if any, in pieces that WeChat takes; in a room it names the person it answers."""
+    if not text:
+        return
     mentions: tuple[Wxid, ...] = ()
     if asked.conversation.peer != asked.speaker and asked.nickname:
         mentions, text = (asked.speaker,), f"@{asked.nickname}\u2005{text}"

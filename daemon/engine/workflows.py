@@ -1,7 +1,7 @@
 """The registry of workflows, with those in use cached for a while."""
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -9,10 +9,12 @@ from attrs import asdict, define, evolve, field, frozen
 
 from daemon.domain.access import Actor
 from daemon.domain.alert import AlertType, NewAlert, Severity
-from daemon.domain.workflow import Memory, Provider, Workflow
+from daemon.domain.webhook import Webhook
+from daemon.domain.workflow import Handover, Memory, Provider, Workflow
+from daemon.engine.workflow_rules import problems
 from daemon.errors import Conflict, Invalid, NotFound, PreconditionFailed, Problem
 from daemon.secret import Secret
-from daemon.store import alerts, audit, workflows
+from daemon.store import alerts, audit, webhooks, workflows
 from daemon.store.database import Database
 from daemon.store.tx import Tx
 from daemon.vault import Vault
@@ -38,6 +40,9 @@ class WorkflowDraft:
     variables: dict[str, object]
     timeout: timedelta
     fallback_id: str | None
+    model: str | None = None
+    webhook_id: str | None = None
+    handover: Handover = field(factory=Handover)
 
 
 def tell_degraded(tx: Tx, workflow_id: str | None, reason: str | None) -> None:
@@ -45,9 +50,10 @@ def tell_degraded(tx: Tx, workflow_id: str | None, reason: str | None) -> None:
     if reason is None:
         alerts.resolve(tx, _degraded(workflow_id))
         return
+    provider = None if workflow_id is None else workflows.provider_of(tx, workflow_id)
     new = NewAlert(
         fingerprint=_degraded(workflow_id),
-        service="FastGPT",
+        service="qiaod" if provider is None else provider.spelled,
         type=AlertType.LOW_SUCCESS_RATE,
         severity=Severity.HIGH,
         code="turn.degraded",
@@ -60,7 +66,7 @@ def tell_unheard(tx: Tx, workflow: Workflow) -> None:
     """It asks the person back, and cannot be told the answer as it is set up."""
     new = NewAlert(
         fingerprint=_unheard(workflow.id),
-        service="FastGPT",
+        service=workflow.provider.spelled,
         type=AlertType.ANOMALY,
         severity=Severity.MEDIUM,
         code="workflow.pause_needs_memory",
@@ -123,6 +129,10 @@ class Workflows:
             _page, self.vault, provider=provider, account_ids=account_ids, before=before, limit=limit
         )
 
+    async def drafted(self, draft: WorkflowDraft) -> Workflow:
+        """As it would be, without a place in the registry; Invalid where something is missing or does not fit."""
+        return await self.db.read(_drafted, self.vault, draft)
+
     async def add(self, draft: WorkflowDraft, *, by: Actor) -> Workflow:
         workflow = await self.db.write(_add, self.vault, draft, by=by)
         log.info("workflow.added", workflow=workflow.id, provider=workflow.provider)
@@ -175,14 +185,20 @@ def _check_fallback(tx: Tx, vault: Vault, fallback_id: str | None, *, own_id: st
         following = workflow.fallback_id
 
 
-def drafted(draft: WorkflowDraft, *, now: datetime) -> Workflow:
-    """As it would be, without a place in the registry."""
-    return Workflow(id="", created_at=now, updated_at=now, version=0, **_fields(draft))
+def _drafted(tx: Tx, vault: Vault, draft: WorkflowDraft, workflow_id: str = "") -> Workflow:
+    webhook = None if draft.webhook_id is None else webhooks.get(tx, vault, draft.webhook_id)
+    fields = _fields(draft, webhook)
+    workflow = Workflow(id=workflow_id, created_at=tx.now, updated_at=tx.now, version=1, **fields)
+    if draft.webhook_id is not None and webhook is None:
+        raise Invalid(problems=[Problem("webhook_id", "no such webhook")])
+    if found := problems(workflow):
+        raise Invalid(problems=found)
+    return workflow
 
 
 def _add(tx: Tx, vault: Vault, draft: WorkflowDraft, *, by: Actor) -> Workflow:
     _check_fallback(tx, vault, draft.fallback_id, own_id=None)
-    workflow = Workflow(id=tx.new_id(), created_at=tx.now, updated_at=tx.now, version=1, **_fields(draft))
+    workflow = _drafted(tx, vault, draft, tx.new_id())
     workflows.add(tx, vault, workflow)
     _audit(tx, by, "added", workflow)
     return workflow
@@ -193,7 +209,8 @@ def _change(
 ) -> Workflow:
     known = _known(tx, vault, workflow_id, version)
     _check_fallback(tx, vault, draft.fallback_id, own_id=workflow_id)
-    workflow = evolve(known, updated_at=tx.now, version=known.version + 1, **_fields(draft))
+    changed = _drafted(tx, vault, draft, workflow_id)
+    workflow = evolve(changed, created_at=known.created_at, version=known.version + 1)
     workflows.save(tx, vault, workflow)
     _resolve(tx, workflow_id)
     _audit(tx, by, "changed", workflow)
@@ -220,5 +237,7 @@ def _audit(tx: Tx, by: Actor, verb: str, workflow: Workflow) -> None:
     audit.record(tx, by, f"workflow.{verb}", f"workflow:{workflow.id}", detail=detail)
 
 
-def _fields(draft: WorkflowDraft) -> dict[str, Any]:
-    return asdict(draft, recurse=False)
+def _fields(draft: WorkflowDraft, webhook: Webhook | None) -> dict[str, Any]:
+    fields = asdict(draft, recurse=False)
+    del fields["webhook_id"]
+    return {**fields, "webhook": webhook}

@@ -7,31 +7,34 @@ caller's to read, except 502 and 504: those are a proxy's word for "no answer ca
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import hdrs
 from attrs import define, field, frozen
 from structlog.contextvars import get_contextvars
 
-from daemon import __version__
-from daemon.clock import EPOCH
+from daemon.clock import EPOCH, SystemClock
 from daemon.codec import encode
-from daemon.errors import OutcomeUnknown, RemoteError, RemoteNonsense, RemoteRefused, RemoteUnavailable
+from daemon.engine.targets import Target, Targets
+from daemon.errors import Invalid, RemoteError, RemoteRefused
 from daemon.limits.retry import parse_retry_after
+from daemon.net.connecting import CALL, fresh_session, keeping_session
 from daemon.net.meter import Meter, Unmetered
+from daemon.net.outcomes import MOST_DETAIL, Call, too_large, translated
+from daemon.net.resolver import DnsTerms, Resolver, open_resolver
 from daemon.secret import Redactor
+from daemon.settings_targets import LONGEST_NAME
 
 MOST_BYTES = 4 * 1024 * 1024  # of an answer; the longest seen is a contact list of some hundred kB
-MOST_DETAIL = 200  # characters of another service's words that are kept
 READ_FOR_DETAIL = 4096  # cleaned before it is cut, so that no half of a secret stays at the end
-KEPT_ALIVE = 4.0  # seconds: below the 5 s after which Node, which FastGPT and n8n run on, drops an idle connection
-DNS_KEPT = 60  # seconds
 SILENT_PROXY = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+BARRED = "targets."  # how the codes begin of what may not be called
 CONTEXT_HEADERS = {"request_id": "X-Request-ID", "traceparent": "traceparent"}
 
 
@@ -53,28 +56,14 @@ class Reply:
 
 
 @define
-class _Call:
-    """One request under way, as the connector reports on it."""
-
-    service: str
-    repeatable: bool
-    timeouts: Timeouts
-    connected: bool = False  # from here on bytes may have left
-
-    def failed(self, code: str, detail: str) -> RemoteError:
-        if not self.connected or self.repeatable:
-            return RemoteUnavailable(code, service=self.service, detail=detail)
-        return OutcomeUnknown(code, service=self.service, detail=detail)
-
-
-@define
 class Stream:
     """An answer whose body arrives in pieces."""
 
     status: int
     headers: Mapping[str, str]
     _response: aiohttp.ClientResponse
-    _call: _Call
+    _call: Call
+    _idle: timedelta | None
     _most_bytes: int
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -83,15 +72,15 @@ class Stream:
         while piece := await self._piece():
             left -= len(piece)
             if left < 0:
-                raise _too_large(self._call, self._most_bytes)
+                raise too_large(self._call, self._most_bytes)
             yield piece
 
     async def read(self) -> bytes:
         return b"".join([piece async for piece in self.chunks()])
 
     async def _piece(self) -> bytes:
-        with _translated(self._call):
-            async with asyncio.timeout(_seconds(self._call.timeouts.idle)):
+        with translated(self._call):
+            async with asyncio.timeout(_seconds(self._idle)):
                 return await self._response.content.readany()
 
 
@@ -100,12 +89,14 @@ class Outbound:
     """Made by `open_outbound`. Never follows a redirect, never uses a proxy, keeps no cookies.
 
     A call that may not be repeated gets a connection of its own: a kept one may die unseen, which makes its outcome
-    unknown for nothing.
+    unknown for nothing. So does one that is guarded: a kept one was let through for somebody else.
     """
 
     _once: aiohttp.ClientSession
     _kept: aiohttp.ClientSession
+    _guarded: aiohttp.ClientSession
     _redactor: Redactor
+    targets: Targets
     meter: Meter = field(factory=Unmetered, kw_only=True)
 
     async def request(
@@ -120,6 +111,8 @@ class Outbound:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         most_bytes: int = MOST_BYTES,
+        guarded: bool = False,
+        plain: bool = False,
     ) -> Reply:
         """The whole answer. Cancelling it leaves the outcome as unknown as a lost answer does."""
         async with self.stream(
@@ -132,6 +125,8 @@ class Outbound:
             params=params,
             headers=headers,
             most_bytes=most_bytes,
+            guarded=guarded,
+            plain=plain,
         ) as stream:
             return Reply(status=stream.status, headers=stream.headers, body=await stream.read())
 
@@ -148,28 +143,60 @@ class Outbound:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         most_bytes: int = MOST_BYTES,
+        guarded: bool = False,
+        plain: bool = False,
     ) -> AsyncIterator[Stream]:
-        """The head of the answer, and its body in pieces while the block runs."""
-        call = _Call(service, repeatable, timeouts)
-        session = self._kept if repeatable else self._once
-        with _translated(call):
+        """The head of the answer, and its body in pieces while the block runs.
+
+        `guarded`: the URL comes from somebody who may not reach everything that we can; `plain`: http will do for it.
+        """
+        call = Call(service, repeatable)
+        with self._barred_told(), translated(call):
+            if guarded:
+                call.target = self._target(service, url, plain=plain)
             async with asyncio.timeout(_seconds(timeouts.first_byte)):
-                response = await session.request(
-                    method,
-                    url,
-                    params=params,
-                    data=None if json is None else encode(json),
-                    headers=_headers(call, headers, has_body=json is not None),
-                    timeout=aiohttp.ClientTimeout(
-                        total=timeouts.total.total_seconds(), connect=timeouts.connect.total_seconds()
-                    ),
-                    allow_redirects=False,
-                    trace_request_ctx=call,
-                )
+                token = CALL.set(call)
+                try:
+                    response = await self._session(call).request(
+                        method,
+                        url,
+                        params=params,
+                        data=None if json is None else encode(json),
+                        headers=_headers(call, headers, has_body=json is not None),
+                        timeout=aiohttp.ClientTimeout(
+                            total=timeouts.total.total_seconds(), connect=timeouts.connect.total_seconds()
+                        ),
+                        allow_redirects=False,
+                        trace_request_ctx=call,
+                    )
+                finally:
+                    CALL.reset(token)
         async with response:
             if response.status in SILENT_PROXY:
                 raise call.failed("remote.gateway", f"HTTP {response.status}")
-            yield Stream(response.status, response.headers, response, call, most_bytes)
+            if guarded and response.status in REDIRECTS:
+                raise RemoteRefused("remote.redirected", service=service, host=_host_of(response))
+            yield Stream(response.status, response.headers, response, call, timeouts.idle, most_bytes)
+
+    def _session(self, call: Call) -> aiohttp.ClientSession:
+        if call.target is not None:
+            return self._guarded
+        return self._kept if call.repeatable else self._once
+
+    def _target(self, service: str, url: str, *, plain: bool) -> Target:
+        try:
+            return self.targets.check_url(url, plain=plain)
+        except Invalid as error:
+            raise RemoteRefused(error.code, service, "", **error.facts) from None
+
+    @contextmanager
+    def _barred_told(self) -> Iterator[None]:
+        try:
+            yield
+        except RemoteRefused as error:
+            if error.code.startswith(BARRED):
+                self.targets.on_refused(error)
+            raise
 
     @contextmanager
     def metered(self, service: str) -> Iterator[None]:
@@ -191,11 +218,18 @@ class Outbound:
 
 
 @asynccontextmanager
-async def open_outbound(redactor: Redactor) -> AsyncIterator[Outbound]:
-    once = aiohttp.TCPConnector(limit=0, force_close=True, ttl_dns_cache=DNS_KEPT)  # who calls bounds how many
-    kept = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_ALIVE, ttl_dns_cache=DNS_KEPT)
-    async with _session(once) as fresh, _session(kept) as reusing:
-        yield Outbound(fresh, reusing, redactor)
+async def open_outbound(
+    redactor: Redactor, targets: Targets | None = None, names: Resolver | None = None
+) -> AsyncIterator[Outbound]:
+    """`targets`: where guarded calls may go, by default to the open internet. `names`: by default the system's."""
+    targets = targets or Targets()
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        if names is None:
+            names = await enter(open_resolver(SystemClock(), DnsTerms()))
+        once, kept = await enter(fresh_session(names)), await enter(keeping_session(names))
+        guarded = await enter(fresh_session(names, targets))
+        yield Outbound(once, kept, guarded, redactor, targets)
 
 
 def retry_after(headers: Mapping[str, str]) -> timedelta | None:
@@ -211,38 +245,7 @@ def retry_after(headers: Mapping[str, str]) -> timedelta | None:
     return parse_retry_after(said, now)
 
 
-def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={hdrs.USER_AGENT: f"qiaod/{__version__}"},
-        trace_configs=[_watch()],
-    )
-
-
-def _watch() -> aiohttp.TraceConfig:
-    """Tells each call when its connection stands, and stops aiohttp's own resending.
-
-    aiohttp sends GET, PUT, DELETE and the like once more when the connection dies, also a fresh one, and also when
-    the request had been received.
-    """
-
-    async def connecting(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
-        call: _Call = context.trace_request_ctx
-        if call.connected and not call.repeatable:
-            raise aiohttp.ServerDisconnectedError
-
-    async def connected(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
-        context.trace_request_ctx.connected = True
-
-    watch = aiohttp.TraceConfig()
-    watch.on_connection_create_start.append(connecting)
-    watch.on_connection_create_end.append(connected)
-    watch.on_connection_reuseconn.append(connected)
-    return watch
-
-
-def _headers(call: _Call, headers: Mapping[str, str] | None, *, has_body: bool) -> dict[str, str]:
+def _headers(call: Call, headers: Mapping[str, str] | None, *, has_body: bool) -> dict[str, str]:
     context = get_contextvars()
     sent = {name: str(context[key]) for key, name in CONTEXT_HEADERS.items() if context.get(key)}
     if has_body:
@@ -253,43 +256,12 @@ def _headers(call: _Call, headers: Mapping[str, str] | None, *, has_body: bool) 
     return sent
 
 
-@contextmanager
-def _translated(call: _Call) -> Iterator[None]:
-    """aiohttp's failures become ours, here and nowhere else. Their texts may hold the URL: only their kind is told."""
+def _host_of(response: aiohttp.ClientResponse) -> str:
+    """Where a redirect leads; no more than its host, for the rest may be a secret."""
     try:
-        yield
-    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
-        raise RemoteRefused("remote.bad_address", service=call.service) from None
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        raise call.failed(_code(call, error), _reason(error)) from None
-
-
-def _code(call: _Call, error: Exception) -> str:
-    match error:
-        case _ if not call.connected:
-            return "remote.no_connection"
-        case TimeoutError():
-            return "remote.timeout"
-        case aiohttp.ClientPayloadError() | aiohttp.ClientResponseError() | ValueError():
-            return "remote.broken_answer"
-        case _:
-            return "remote.cut"
-
-
-def _reason(error: Exception) -> str:
-    match error:
-        case aiohttp.ClientConnectorCertificateError():
-            return str(error.certificate_error)[:MOST_DETAIL]
-        case aiohttp.ClientConnectorError():
-            return str(error.os_error)[:MOST_DETAIL]
-        case _:
-            return type(error).__name__
-
-
-def _too_large(call: _Call, most_bytes: int) -> RemoteError:
-    if call.repeatable:
-        return RemoteNonsense("remote.too_large", service=call.service, most_bytes=most_bytes)
-    return OutcomeUnknown("remote.too_large", service=call.service, most_bytes=most_bytes)
+        return (urlsplit(response.headers.get(hdrs.LOCATION, "")).hostname or response.url.host or "")[:LONGEST_NAME]
+    except ValueError:
+        return ""
 
 
 def _seconds(span: timedelta | None) -> float | None:

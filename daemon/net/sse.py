@@ -46,8 +46,13 @@ class SseReader:
         self._after_return = piece.endswith(CARRIAGE_RETURN)
         for part in piece.splitlines(keepends=True):  # bytes split at CR, LF and CRLF only
             content = part.rstrip(b"\r\n")
-            self._keep(content)
-            if len(content) < len(part) and (event := self._end_line()):
+            ended = len(content) < len(part)
+            if ended and not self._line and not self._first and len(content) <= self.most_bytes:
+                event = self._line_ended(content, long=False)  # whole, as nearly all are: nothing of it is kept
+            else:
+                self._keep(content)
+                event = self._end_line() if ended else None
+            if event is not None:
                 events.append(event)
         return events
 
@@ -66,10 +71,13 @@ class SseReader:
         if self._first:
             line, self._first = line.removeprefix(BOM), False
         long, self._long = self._long, False
-        if not line:
-            return self._dispatch()
-        self._take(line, long=long)
-        return None
+        return self._line_ended(line, long=long)
+
+    def _line_ended(self, line: bytes, *, long: bool) -> Event | None:
+        if line:
+            self._take(line, long=long)
+            return None
+        return self._dispatch()
 
     def _take(self, line: bytes, *, long: bool) -> None:
         name, _, value = line.partition(b":")

@@ -105,6 +105,26 @@ def count(tx: Tx, *, scope: Collection[str] | None, state: CampaignState | None)
     return total
 
 
+def prune(tx: Tx, *, before_ms: int, limit: int) -> int:
+    """Up to `limit` rows of those that ended before: their recipients first."""
+    people = tx.run(
+        """
+        DELETE FROM campaign_recipients WHERE (campaign_id, place) IN (
+            SELECT r.campaign_id, r.place FROM campaigns c CROSS JOIN campaign_recipients r
+             WHERE c.ended_ms < $1 AND r.campaign_id = c.id LIMIT $2)
+        """,
+        before_ms,
+        limit,
+    )
+    if people == limit:
+        return people
+    return people + tx.run(
+        "DELETE FROM campaigns WHERE id IN (SELECT id FROM campaigns WHERE ended_ms < $1 LIMIT $2)",
+        before_ms,
+        limit - people,
+    )
+
+
 def _campaign(row: sqlite3.Row) -> Campaign:
     quiet = QuietHours(
         begin=time.fromisoformat(row["quiet_from"]),

@@ -64,6 +64,20 @@ def release(tx: Tx, *, actor: str, key: str) -> None:
     )
 
 
+def prune(tx: Tx, *, before_ms: int, limit: int) -> int:
+    """Up to `limit` from before; not those that are still being answered."""
+    return tx.run(
+        """
+        DELETE FROM idempotency WHERE (actor, key) IN (
+            SELECT actor, key FROM idempotency
+             WHERE created_ms < $1 AND (status IS NOT NULL OR epoch < $2) ORDER BY created_ms LIMIT $3)
+        """,
+        before_ms,
+        tx.epoch,
+        limit,
+    )
+
+
 def _seen(tx: Tx, actor: str, key: str) -> Seen:
     row = tx.one("SELECT * FROM idempotency WHERE actor = $1 AND key = $2", actor, key)
     assert row is not None, "what refused the insert is there"

@@ -63,15 +63,20 @@ def received(tx: Tx, since: datetime, accounts: Accounts) -> int:
     return total
 
 
-def degraded(tx: Tx, since: datetime, accounts: Accounts) -> dict[Degraded, int]:
-    """How many turns that began since then came about in which way; `Degraded.NO` are those answered as they should."""
+def degraded(tx: Tx, provider: str, since: datetime, accounts: Accounts) -> dict[Degraded, int]:
+    """How many turns that began since then came about in which way; `Degraded.NO` are those answered as they should.
+
+    Of those whose workflow was last asked at this provider; one that is gone may have been anybody's.
+    """
     rows = tx.all(
         f"""
         SELECT degraded, count(*) AS n FROM turns
-         WHERE id >= $1 AND {_THEIRS} AND state IN ('answered', 'failed') GROUP BY degraded
+         WHERE id >= $1 AND {_THEIRS} AND state IN ('answered', 'failed')
+           AND NOT EXISTS (SELECT 1 FROM workflows WHERE id = turns.workflow_id AND provider <> $3) GROUP BY degraded
         """,  # noqa: S608  # text of ours
         least_at(to_ms(since)),
         _listed(accounts),
+        provider,
     )
     return {Degraded(row["degraded"]): row["n"] for row in rows}
 

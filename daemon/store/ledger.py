@@ -144,6 +144,19 @@ def lost(tx: Tx, *, before_ms: int, limit: int) -> list[Charge]:
     return [charge_of(row) for row in rows]
 
 
+def prune(tx: Tx, *, before_ms: int, limit: int) -> int:
+    """Up to `limit` charges from before. Of those still reserved the end is not known, so they stay."""
+    old = tx.all(
+        "SELECT id FROM charges WHERE created_ms < $1 AND state <> 'reserved' ORDER BY created_ms LIMIT $2",
+        before_ms,
+        limit,
+    )
+    ids = [(row["id"],) for row in old]
+    tx.many("DELETE FROM charge_holds WHERE charge_id = $1", ids)
+    tx.many("DELETE FROM charges WHERE id = $1", ids)
+    return len(ids)
+
+
 def _units(row: sqlite3.Row) -> Units:
     return Units(
         points_micro=row["points_micro"],

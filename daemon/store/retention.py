@@ -9,7 +9,20 @@ from datetime import timedelta
 from attrs import field, frozen
 
 from daemon.ids import least_at
-from daemon.store import acts, audit, batches, friend_requests, media, pauses, service_minutes
+from daemon.store import (
+    acts,
+    audit,
+    batches,
+    campaigns,
+    dialogues,
+    friend_requests,
+    idempotency,
+    ledger,
+    media,
+    pauses,
+    service_minutes,
+    webhook_calls,
+)
 from daemon.store.tx import Tx
 
 ROWS = 200  # in one unit of work: one DELETE of 150,000 stopped the writer for 632 ms
@@ -34,6 +47,9 @@ class Keep:
     alerts: timedelta = timedelta(days=30)  # after they were resolved; the seed's retention
     service_minutes: timedelta = timedelta(days=7)  # the seed's retention of metrics
     charges: timedelta = timedelta(days=400)  # and the windows of quotas
+    webhook_calls: timedelta = timedelta(days=30)
+    dialogues: timedelta = timedelta(days=180)  # of the chat API: their lines
+    dialogue_copies: timedelta = timedelta(days=2)  # of those that are in another store: for when it does not answer
 
     @property
     def keys(self) -> timedelta:
@@ -162,16 +178,7 @@ def _quarantine(tx: Tx, keep: Keep, room: int) -> int:
 
 
 def _idempotency(tx: Tx, keep: Keep, room: int) -> int:
-    return tx.run(
-        """
-        DELETE FROM idempotency WHERE (actor, key) IN (
-            SELECT actor, key FROM idempotency
-             WHERE created_ms < $1 AND (status IS NOT NULL OR epoch < $2) ORDER BY created_ms LIMIT $3)
-        """,
-        _before(tx, keep.idempotency),
-        tx.epoch,
-        room,
-    )
+    return idempotency.prune(tx, before_ms=_before(tx, keep.idempotency), limit=room)
 
 
 def _callback_keys(tx: Tx, keep: Keep, room: int) -> int:
@@ -183,24 +190,7 @@ def _callback_keys(tx: Tx, keep: Keep, room: int) -> int:
 
 
 def _campaigns(tx: Tx, keep: Keep, room: int) -> int:
-    """Those that ended long ago: their recipients first."""
-    before = _before(tx, keep.messages)
-    people = tx.run(
-        """
-        DELETE FROM campaign_recipients WHERE (campaign_id, place) IN (
-            SELECT r.campaign_id, r.place FROM campaigns c CROSS JOIN campaign_recipients r
-             WHERE c.ended_ms < $1 AND r.campaign_id = c.id LIMIT $2)
-        """,
-        before,
-        room,
-    )
-    if people == room:
-        return people
-    return people + tx.run(
-        "DELETE FROM campaigns WHERE id IN (SELECT id FROM campaigns WHERE ended_ms < $1 LIMIT $2)",
-        before,
-        room - people,
-    )
+    return campaigns.prune(tx, before_ms=_before(tx, keep.messages), limit=room)
 
 
 def _batches(tx: Tx, keep: Keep, room: int) -> int:
@@ -228,14 +218,7 @@ def _service_minutes(tx: Tx, keep: Keep, room: int) -> int:
 
 
 def _charges(tx: Tx, keep: Keep, room: int) -> int:
-    """Of those still reserved the end is not known, so they stay."""
-    old = [row["id"] for row in tx.all(_OLD_CHARGES, _before(tx, keep.charges), room)]
-    tx.many("DELETE FROM charge_holds WHERE charge_id = $1", [(identifier,) for identifier in old])
-    tx.many("DELETE FROM charges WHERE id = $1", [(identifier,) for identifier in old])
-    return len(old)
-
-
-_OLD_CHARGES = "SELECT id FROM charges WHERE created_ms < $1 AND state <> 'reserved' ORDER BY created_ms LIMIT $2"
+    return ledger.prune(tx, before_ms=_before(tx, keep.charges), limit=room)
 
 
 def _quota_windows(tx: Tx, keep: Keep, room: int) -> int:
@@ -255,6 +238,17 @@ def _acts(tx: Tx, keep: Keep, room: int) -> int:
 
 def _friend_requests(tx: Tx, keep: Keep, room: int) -> int:
     return friend_requests.prune(tx, before=_floor(tx, keep.messages), room=room)
+
+
+def _dialogues(tx: Tx, keep: Keep, room: int) -> int:
+    copies = min(keep.dialogues, keep.dialogue_copies)
+    return dialogues.prune(
+        tx, here=_floor(tx, keep.dialogues), copies=_floor(tx, copies), unused_ms=_before(tx, copies), limit=room
+    )
+
+
+def _webhook_calls(tx: Tx, keep: Keep, room: int) -> int:
+    return webhook_calls.prune(tx, below=_floor(tx, keep.webhook_calls), limit=room)
 
 
 _TABLES: dict[str, Callable[[Tx, Keep, int], int]] = {
@@ -277,6 +271,8 @@ _TABLES: dict[str, Callable[[Tx, Keep, int], int]] = {
     "acts": _acts,
     "friend_requests": _friend_requests,
     "quota_windows": _quota_windows,
+    "dialogues": _dialogues,
+    "webhook_calls": _webhook_calls,
 }
 
 

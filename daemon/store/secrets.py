@@ -40,6 +40,9 @@ COLUMNS = (
     Column(table="accounts", name="token"),
     Column(table="workflows", name="key"),
     Column(table="logins", name="proxy"),
+    Column(table="webhooks", name="auth_secret"),
+    Column(table="webhooks", name="signing_keys"),
+    Column(table="webhooks", name="api_key"),
 )
 
 
@@ -103,7 +106,9 @@ def _put(tx: Tx, place: Place, sealed: bytes) -> None:
 
 def _sealed(tx: Tx) -> Iterator[tuple[Place, bytes]]:
     for column in COLUMNS:
-        rows = tx.all(f"SELECT id, {column.name} AS sealed FROM {column.table} ORDER BY id")  # noqa: S608
+        rows = tx.all(
+            f"SELECT id, {column.name} AS sealed FROM {column.table} WHERE {column.name} IS NOT NULL ORDER BY id"  # noqa: S608
+        )
         for row in rows:
             yield Place(column=column, id=row["id"]), row["sealed"]
     for row in tx.all("SELECT key, value FROM meta WHERE key GLOB $1 ORDER BY key", f"{ROOTS}*"):

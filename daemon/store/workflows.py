@@ -5,8 +5,9 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from daemon.clock import from_ms, to_ms
-from daemon.codec import encode_text, parse
-from daemon.domain.workflow import Memory, Provider, Workflow
+from daemon.codec import encode_text, parse, recall
+from daemon.domain.workflow import Handover, Memory, Provider, Workflow
+from daemon.store import webhooks
 from daemon.store.tx import Tx
 from daemon.vault import Vault
 
@@ -17,8 +18,9 @@ def add(tx: Tx, vault: Vault, workflow: Workflow) -> None:
     tx.run(
         """
         INSERT INTO workflows (id, name, provider, base_url, key, app_id, endpoint, stream, memory, system_prompt,
-                               variables, timeout_ms, fallback_id, created_ms, updated_ms, version)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                               variables, timeout_ms, fallback_id, created_ms, updated_ms, version, model,
+                               webhook_id, handover)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
         """,
         *_values(vault, workflow),
     )
@@ -30,7 +32,7 @@ def save(tx: Tx, vault: Vault, workflow: Workflow) -> None:
         UPDATE workflows
            SET name = $2, provider = $3, base_url = $4, key = $5, app_id = $6, endpoint = $7, stream = $8, memory = $9,
                system_prompt = $10, variables = $11, timeout_ms = $12, fallback_id = $13, created_ms = $14,
-               updated_ms = $15, version = $16
+               updated_ms = $15, version = $16, model = $17, webhook_id = $18, handover = $19
          WHERE id = $1
         """,
         *_values(vault, workflow),
@@ -39,7 +41,12 @@ def save(tx: Tx, vault: Vault, workflow: Workflow) -> None:
 
 def get(tx: Tx, vault: Vault, workflow_id: str) -> Workflow | None:
     row = tx.one("SELECT * FROM workflows WHERE id = $1", workflow_id)
-    return None if row is None else _workflow(row, vault)
+    return None if row is None else _workflow(tx, row, vault)
+
+
+def provider_of(tx: Tx, workflow_id: str) -> Provider | None:
+    found = tx.value("SELECT provider FROM workflows WHERE id = $1", workflow_id)
+    return None if found is None else Provider(found)
 
 
 def page(
@@ -63,7 +70,7 @@ def page(
         limit,
         _asked_for(tx, account_ids),
     )
-    return [_workflow(row, vault) for row in rows]
+    return [_workflow(tx, row, vault) for row in rows]
 
 
 def count(tx: Tx, *, provider: Provider | None, account_ids: Collection[str] | None = None) -> int:
@@ -95,6 +102,19 @@ _ASKED = """
 
 def remove(tx: Tx, workflow_id: str) -> bool:
     return tx.run("DELETE FROM workflows WHERE id = $1", workflow_id) > 0
+
+
+def named(tx: Tx, name: str, *, account_ids: Collection[str] | None = None) -> list[str]:
+    """The ids of those with this name, two at most; `account_ids`: only those asked for one of these accounts."""
+    rows = tx.all(
+        """
+        SELECT id FROM workflows
+         WHERE name = $1 AND ($2 IS NULL OR id IN (SELECT value FROM json_each($2))) ORDER BY id LIMIT 2
+        """,
+        name,
+        _asked_for(tx, account_ids),
+    )
+    return [row["id"] for row in rows]
 
 
 def serves(tx: Tx, workflow_id: str, account_ids: Collection[str]) -> bool:
@@ -133,10 +153,13 @@ def _values(vault: Vault, workflow: Workflow) -> tuple[object, ...]:
         to_ms(workflow.created_at),
         to_ms(workflow.updated_at),
         workflow.version,
+        workflow.model,
+        None if workflow.webhook is None else workflow.webhook.id,
+        encode_text(workflow.handover),
     )
 
 
-def _workflow(row: sqlite3.Row, vault: Vault) -> Workflow:
+def _workflow(tx: Tx, row: sqlite3.Row, vault: Vault) -> Workflow:
     return Workflow(
         id=row["id"],
         name=row["name"],
@@ -154,6 +177,9 @@ def _workflow(row: sqlite3.Row, vault: Vault) -> Workflow:
         created_at=from_ms(row["created_ms"]),
         updated_at=from_ms(row["updated_ms"]),
         version=row["version"],
+        model=row["model"],
+        webhook=None if row["webhook_id"] is None else webhooks.get(tx, vault, row["webhook_id"]),
+        handover=recall(row["handover"], Handover),
     )
 
 

@@ -43,6 +43,7 @@ def quick(folder: Path, **sections: dict[str, Any]) -> Settings:
     given: dict[str, dict[str, Any]] = {
         "daemon": {"reserve_mb": 0},
         "http": {"listen": "127.0.0.1:0", "public_url": ""},
+        "targets": {"allow": ("127.0.0.1:*",)},
         "gewe": UNPACED,
         "conversation": {"merge_window": SOON, "merge_most": SOON},
         "jobs": {"retry_base": timedelta(milliseconds=10), "retry_cap": timedelta(milliseconds=50)},

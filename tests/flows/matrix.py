@@ -72,9 +72,14 @@ GEWE = "/api/v1/integrations/gewe"
 MAKERS: dict[str, Maker] = {  # by the name of the path's parameter; a route whose parameter is not here fails the test
     "account_id": account,
     "workflow_id": workflow,
+    "model": workflow,
     "conversation_id": row(
         """INSERT INTO conversations (id, account_id, peer, created_ms, last_message_ms)
            VALUES ($1, $2, 'p' || $5, $4, $4)"""
+    ),
+    "dialogue_id": row(
+        """INSERT INTO dialogues (id, user_id, made_by, chat, place, created_ms, used_ms)
+           VALUES ($1, 'nobody we know', 'system', $1, 'here', $4, $4)"""
     ),
     "turn_id": row(
         """INSERT INTO turns (id, conversation_id, account_id, workflow_id, state, question, created_ms)
@@ -134,6 +139,14 @@ MAKERS: dict[str, Maker] = {  # by the name of the path's parameter; a route who
         """INSERT INTO jobs (id, lane, args, state, due_ms, created_ms, ended_ms)
            VALUES ($1, 'turn', x'7b7d', 'dead', $4, $4, $4)"""
     ),
+    "test_session_id": posted(
+        "/api/v1/workflow-test/sessions", lambda lot: {"workflowId": lot.workflow_id}, "testSessionId"
+    ),
+    "webhook_id": posted(
+        "/api/v1/webhooks",
+        lambda lot: {"task_type": lot.mark, "url": "https://n8n.example.com/webhook/x"},
+        whole=True,
+    ),
     "callback_key": fixed("x" * 43),
     "code": fixed("invalid"),
     "chat_id": fixed("chat"),
@@ -142,8 +155,13 @@ MAKERS: dict[str, Maker] = {  # by the name of the path's parameter; a route who
     "post_id": fixed("14000000000000000001"),
     "kind": fixed("friend.add"),
 }
-NOBODYS = {"callback_key", "code", "chat_id", "wxid", "room", "post_id", "kind", "price_id", "job_id", "key_id"}
-OWNED = {"account_id", "workflow_id", "scope_id"}  # fields of a body and of a query that name whose it is
+NOBODYS = {"callback_key", "code", "chat_id", "wxid", "room", "post_id", "kind"} | {
+    "price_id",
+    "job_id",
+    "key_id",
+    "webhook_id",
+}
+OWNED = {"account_id", "workflow_id", "workflowId", "scope_id"}  # fields of a body and of a query that name whose it is
 
 
 @define
@@ -159,12 +177,18 @@ class Objects:
             self._made[place] = await MAKERS[parameter](self.house, lot)
         return self._made[place]
 
-    async def path(self, route: Route, lot: Lot) -> str:
+    async def path(self, route: Route, lot: Lot, key: str | None = None) -> str:
         path = route.path
         for parameter in route.signature.path:
-            path = path.replace(f"{{{parameter.name}}}", await self.of(parameter.name, lot))
+            path = path.replace(f"{{{parameter.name}}}", await self._named(route, parameter.name, lot, key))
         asked = [p.name for p in route.signature.query if p.required]
         return path + ("?" + "&".join(f"{name}={query(name, lot)}" for name in asked) if asked else "")
+
+    async def _named(self, route: Route, parameter: str, lot: Lot, key: str | None) -> str:
+        """A conversation of the chat API belongs to no account, but to the key that made it: each has its own."""
+        if not route.path.startswith("/api/chat/"):
+            return await self.of(parameter, lot)
+        return await self.of("dialogue_id", lot) if lot.mark == "FOREIGN" or key is None else f"own-{key[:13]}"
 
     def known(self, lot: Lot) -> set[str]:
         """What must not be seen by whoever may not see the lot."""
@@ -204,6 +228,8 @@ BODIES: dict[str, Callable[[Lot], dict[str, Any]]] = {  # of types that the sche
         "measure": "calls",
         "cap_micro": 10**12,
     },
+    "CompletionBody": lambda lot: {"model": lot.workflow_id, "messages": [{"role": "user", "content": lot.mark}]},
+    "TaskBody": lambda lot: {"task_type": "nobody's", "chatInput": lot.mark, "sessionId": lot.mark},  # no n8n is there
     "LeftAloneBody": lambda lot: {"to": "wxid_" + lot.mark, "account_id": lot.account_id},
 }
 
@@ -247,6 +273,7 @@ def _plain(schemas: Schemas, schema: Schema, name: str, lot: Lot) -> Any:
 
 def _text(schema: Schema, name: str, lot: Lot) -> str:
     named = {"account_id": lot.account_id, "workflow_id": lot.workflow_id, "to": PEER, "wxid": PEER}
+    named |= {"workflowId": lot.workflow_id, "user_id": PEER}
     if name in named:
         return named[name]
     if schema.get("format") == "date-time":

@@ -14,6 +14,7 @@ from daemon.clock import SystemClock
 from daemon.codec import encode
 from daemon.domain.access import Role
 from daemon.domain.act import ActKind
+from daemon.errors import NotFound
 from daemon.face import TABLES
 from daemon.limits.keyed import KeyedBuckets
 from daemon.net.server.app import in_order
@@ -63,7 +64,7 @@ class Matrix:
         headers = {"Content-Type": "application/json"}
         if key is not None:
             headers["Authorization"] = f"Bearer {key}"
-        sent, url = body(route, lot), self.house.bridge.url + await self.objects.path(route, lot)
+        sent, url = body(route, lot), self.house.bridge.url + await self.objects.path(route, lot, key)
         data = None if sent is None else encode(sent)
         try:
             async with self.house.api.http.request(
@@ -94,7 +95,8 @@ class Matrix:
                 continue
             status, text = await self.call(route, self.foreign, self.keys[role, "own"])
             general = (route.method, route.path) in ANYBODYS or (route.method == "GET" and not somebodys(route))
-            self.say(status in (403, 404) or general, route, f"a foreign {role}", status, text)
+            missing = route.statuses.get(NotFound, 404)
+            self.say(status in (403, missing) or general, route, f"a foreign {role}", status, text)
             seen = [word for word in self.objects.known(self.foreign) if word in text and word not in route.path]
             leaks = [word for word in seen if status < 400 or word == self.foreign.mark]
             self.say(not leaks, route, f"a foreign {role}, who sees {leaks}", status, text)

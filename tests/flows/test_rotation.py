@@ -295,6 +295,14 @@ async def test_every_sealed_value_of_a_furnished_store_is_in_a_column_that_a_rot
         )
         way = Way(proxy=Secret("socks5://somebody:password@127.0.0.1:1"))
         await db.write(logins.begin, vault, AccountId(h.account_id), pending, way)
+        webhook = {
+            "task_type": "ragAI",
+            "url": "https://n8n.example.com/webhook/rag-ai",
+            "auth": {"kind": "jwt", "secret": "a passphrase of ours"},
+            "signing_keys": ["whsec_" + "QUJD" * 8],
+            "api": {"url": "https://n8n.example.com", "key": "n8n_api_key_0123456789", "workflow_id": "w1"},
+        }
+        await h.api.post("/api/v1/webhooks", webhook)
         assert await db.read(sealed_columns, b"\x01" + vault.id) == {(c.table, c.name) for c in COLUMNS}
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from daemon.domain.access import Actor, Role
 from daemon.domain.turn import Degraded
+from daemon.domain.workflow import Provider
 from daemon.errors import Forbidden
 from daemon.sim.fastgpt import DEMO_APP, DEMO_KEY
 from daemon.sim.fastgpt_script import Script
@@ -219,7 +220,8 @@ async def test_nobody_answers_and_the_person_is_told_so(tmp_path: Path) -> None:
         await h.writes("在吗")
         assert await h.replies() == ["稍后答复您。"]
         assert (await last_turn(h))["degraded"] == "sentence"
-        counts = await h.bridge.engine.db.read(integration_sums.degraded, datetime(2020, 1, 1, tzinfo=UTC), None)
+        since = datetime(2020, 1, 1, tzinfo=UTC)
+        counts = await h.bridge.engine.db.read(integration_sums.degraded, Provider.FASTGPT, since, None)
         assert counts == {Degraded.SENTENCE: 1}
         assert await open_alerts(h) == ["turn.degraded"]
 

@@ -30,7 +30,7 @@ from daemon.engine.lifecycle import Interrupted, Outcome
 from daemon.errors import RemoteError, RemoteUnavailable
 from daemon.limits.keyed import KeyedBuckets
 from daemon.limits.retry import Retry
-from daemon.net import outbound
+from daemon.net import outcomes
 from daemon.net.server.guard import Guard
 from daemon.net.server.listen import Stage
 from daemon.store import jobs, messages, sends
@@ -70,10 +70,10 @@ def resend() -> None:
 def repeat_lost() -> None:
     """A lost answer is taken for a request that was never made."""
 
-    def failed(self: outbound._Call, code: str, detail: str) -> RemoteError:
+    def failed(self: outcomes.Call, code: str, detail: str) -> RemoteError:
         return RemoteUnavailable(code, service=self.service, detail=detail)
 
-    _put(outbound._Call, "failed", failed)
+    _put(outcomes.Call, "failed", failed)
 
 
 def forget_dedupe() -> None:

@@ -10,7 +10,13 @@ from daemon.errors import Invalid, Problem
 from daemon.net.server.constraints import Note
 from daemon.texts import render
 
-FIELDS = {CheckStep.RESOLVE: "base_url", CheckStep.CONNECT: "base_url", CheckStep.KEY: "key", CheckStep.APP: "app_id"}
+FIELDS = {
+    CheckStep.RESOLVE: "base_url",
+    CheckStep.CONNECT: "base_url",
+    CheckStep.KEY: "key",
+    CheckStep.APP: "app_id",
+    CheckStep.MODEL: "model",
+}
 
 
 @frozen(kw_only=True)

@@ -6,10 +6,11 @@ from attrs import frozen
 
 from daemon.domain.access import Role
 from daemon.domain.message import Wxid
+from daemon.domain.workflow import Provider
 from daemon.net.api import checks
 from daemon.net.api.checks import FindingView
 from daemon.net.api.fields import ForeignId, Identifier
-from daemon.net.api.services import INTEGRATIONS, WORKFLOW_DESK
+from daemon.net.api.services import INTEGRATIONS, WORKFLOW_DESK, WORKFLOWS
 from daemon.net.server.call import Call
 from daemon.net.server.constraints import Note
 from daemon.net.server.routes import Routes
@@ -30,7 +31,7 @@ class GeweTestBody:
 
 @frozen(kw_only=True)
 class FastGptTestBody:
-    workflow_id: Annotated[Identifier | None, Note("May be left out where there is one workflow.")] = None
+    workflow_id: Annotated[Identifier | None, Note("May be left out where there is one of FastGPT.")] = None
     run: Annotated[bool, Note("Ask a real question too, which costs points.")] = True
 
 
@@ -65,10 +66,11 @@ async def try_gewe(call: Call, body: GeweTestBody = GeweTestBody()) -> TestView:
 )
 async def try_fastgpt(call: Call, body: FastGptTestBody = FastGptTestBody()) -> TestView:  # frozen
     desk = call.service(WORKFLOW_DESK)
-    workflow_id = body.workflow_id or await desk.only(call.actor)
+    workflow_id = body.workflow_id or await desk.only(call.actor, provider=Provider.FASTGPT)
     await desk.admit(workflow_id, call.actor)
     findings = await desk.check(workflow_id, run=body.run, name=f"test-{call.id}")
-    return _told("FastGPT", workflow_id, checks.view(findings, call.language))
+    provider = (await call.service(WORKFLOWS).get(workflow_id)).provider
+    return _told(provider.spelled, workflow_id, checks.view(findings, call.language))
 
 
 def _told(service: str, target: str, view: checks.CheckView) -> TestView:

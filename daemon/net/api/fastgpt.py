@@ -10,8 +10,8 @@ from daemon.domain.access import Role
 from daemon.domain.pause import Field, FieldKind
 from daemon.domain.workflow import Attachment, AttachmentKind, Usage
 from daemon.engine.analysis import Analysed
-from daemon.engine.asking import Follower
 from daemon.engine.chatting import Talk, Told
+from daemon.engine.follower import Follower
 from daemon.net.api.conversations import NodeView, node_view
 from daemon.net.api.fields import Identifier
 from daemon.net.api.services import ANALYSIS, CHATTING, WORKFLOW_DESK
@@ -179,7 +179,7 @@ def _chat(told: Told, request_id: str) -> AnsweredView:
         text=told.answer.text,
         workflow_id=told.workflow_id,
         degraded=told.degraded,
-        question=_question(told.asks) if told.asks else None,
+        question=asked_back(told.asks) if told.asks else None,
         nodes=[node_view(node) for node in told.answer.nodes],
         usage=usage_view(told.answer.usage),
         duration_ms=round(told.seconds * 1000),
@@ -187,7 +187,7 @@ def _chat(told: Told, request_id: str) -> AnsweredView:
     )
 
 
-def _question(asked: Field) -> AskedBackView:
+def asked_back(asked: Field) -> AskedBackView:
     options = [option.label for option in asked.options]
     return AskedBackView(key=asked.key, label=asked.label, kind=asked.kind, required=asked.required, options=options)
 

@@ -7,14 +7,17 @@ from aiohttp import web
 from daemon.domain.workflow import Provider
 from daemon.engine.accounts import Accounts
 from daemon.engine.act_desk import ActDesk
+from daemon.engine.ai_webhooks import AiWebhooks
 from daemon.engine.analysis import Analysis
 from daemon.engine.audit import Audit
 from daemon.engine.batches import Batches
 from daemon.engine.callback_urls import CallbackUrls
 from daemon.engine.campaigns import Campaigns
 from daemon.engine.chatting import Chatting
+from daemon.engine.completions import Completions
 from daemon.engine.contacts import Contacts
 from daemon.engine.conversations import Conversations
+from daemon.engine.dialogues import Dialogues
 from daemon.engine.do_not_contact import DoNotContact
 from daemon.engine.friends import Friends
 from daemon.engine.intake import Intake
@@ -31,6 +34,7 @@ from daemon.engine.rooms import Rooms
 from daemon.engine.secrets import Secrets
 from daemon.engine.sends import Sends
 from daemon.engine.service_desk import WorkflowDesk
+from daemon.engine.workflow_test import WorkflowTests
 from daemon.engine.workflows import Workflows
 from daemon.limits.pace import Pace
 from daemon.limits.pool import Pool
@@ -45,12 +49,15 @@ PROFILES = web.AppKey("profiles", Profiles)
 ROOMS = web.AppKey("rooms", Rooms)
 AUDIT = web.AppKey("audit", Audit)
 CAMPAIGNS = web.AppKey("campaigns", Campaigns)
+AI_WEBHOOKS = web.AppKey("ai_webhooks", AiWebhooks)
 ANALYSIS = web.AppKey("analysis", Analysis)
 BATCHES = web.AppKey("batches", Batches)
 CHATTING = web.AppKey("chatting", Chatting)
+COMPLETIONS = web.AppKey("completions", Completions)
 CONVERSATIONS = web.AppKey("conversations", Conversations)
 CURRENCY = web.AppKey("currency", str)  # of all money
 DATABASE = web.AppKey("database", Database)  # to read lists from; what changes it goes through the engine
+DIALOGUES = web.AppKey("dialogues", Dialogues)
 DO_NOT_CONTACT = web.AppKey("do_not_contact", DoNotContact)
 INTEGRATIONS = web.AppKey("integrations", Integrations)
 PACE = web.AppKey("pace", Pace)
@@ -68,4 +75,5 @@ REVOKES = web.AppKey("revokes", Revokes)
 SENDS = web.AppKey("sends", Sends)
 WORKFLOW_DESK = web.AppKey("workflow_desk", WorkflowDesk)
 WORKFLOWS = web.AppKey("workflows", Workflows)
+WORKFLOW_TESTS = web.AppKey("workflow_tests", WorkflowTests)
 PUBLIC_URL = web.AppKey("public_url", str)  # under which GeWe reaches this daemon; empty where nobody said

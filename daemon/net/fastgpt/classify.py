@@ -22,7 +22,7 @@ from daemon.errors import (
     RemoteUnauthorized,
     RemoteUnavailable,
 )
-from daemon.net.fastgpt.wire_values import document, said, text, whole
+from daemon.net.foreign import document, said, text, whole
 from daemon.net.outbound import retry_after
 
 SERVICE = "fastgpt"

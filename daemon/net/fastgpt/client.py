@@ -15,8 +15,9 @@ from daemon.net.fastgpt.classify import DUPLICATE, SERVICE, classify
 from daemon.net.fastgpt.listen import Listening
 from daemon.net.fastgpt.wire_answer import Ears, Heard, Listener, OnNode, OnText
 from daemon.net.fastgpt.wire_rows import rows
-from daemon.net.fastgpt.wire_values import document, items, text
+from daemon.net.fastgpt.wire_values import items
 from daemon.net.fastgpt.wrapped import MOST_BYTES, Wrapped
+from daemon.net.foreign import document, text
 from daemon.net.outbound import Outbound, Stream, Timeouts
 
 log = structlog.get_logger()

@@ -12,8 +12,8 @@ from daemon.domain.workflow import Memory, Question, Role, Said, Workflow
 from daemon.errors import Invalid, Problem, RemoteError, RemoteLimited, RemoteRefused, RemoteUnauthorized
 from daemon.net.fastgpt import wire_chats
 from daemon.net.fastgpt.client import FastGpt, Patience
-from daemon.net.fastgpt.wire_values import document, text
 from daemon.net.fastgpt.wrapped import Wrapped
+from daemon.net.foreign import document, text
 from daemon.net.outbound import Outbound
 
 HISTORIES = ("/core/chat/history/getHistories", "/core/chat/getHistories")

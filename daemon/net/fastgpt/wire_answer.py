@@ -10,12 +10,13 @@ from daemon.codec import parse
 from daemon.domain.pause import Pause
 from daemon.domain.workflow import Answer, NodeBegun
 from daemon.engine import pauses
-from daemon.errors import Invalid, RemoteNonsense, RemoteRefused
+from daemon.errors import Invalid, RemoteError, RemoteNonsense, RemoteRefused
 from daemon.net.fastgpt import wire_pause
 from daemon.net.fastgpt.classify import SERVICE, classify, failed_node, in_stream
 from daemon.net.fastgpt.wire_nodes import failure, nodes, usage
 from daemon.net.fastgpt.wire_rows import Branch, Row, identity, merged, rows, tree, walk
-from daemon.net.fastgpt.wire_values import amount, document, items, said, shortened, text
+from daemon.net.fastgpt.wire_values import items
+from daemon.net.foreign import amount, document, said, shortened, text
 from daemon.net.sse import Event
 
 DONE = "[DONE]"
@@ -177,11 +178,12 @@ def was_cut(heard: Heard) -> bool:
     return any(branch.row.get("finishReason") in LOST for branch in walk(tree(heard.rows)))
 
 
-def _silence(heard: Heard, roots: list[Branch], clean: Clean) -> Exception:
+def _silence(heard: Heard, roots: list[Branch], clean: Clean) -> RemoteError:
     failures = [why for branch in walk(roots) if (why := failure(branch.row))]
-    if why := (failures[0] if failures else heard.error):
-        return failed_node(why, clean)
-    return RemoteNonsense("fastgpt.empty", service=SERVICE)
+    why = failures[0] if failures else heard.error
+    error = failed_node(why, clean) if why else RemoteNonsense("fastgpt.empty", service=SERVICE)
+    error.nodes = nodes(roots, clean)
+    return error
 
 
 def _add_content(heard: Heard, value: object) -> None:

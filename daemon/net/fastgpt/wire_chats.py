@@ -6,7 +6,8 @@ from typing import Any
 
 from daemon.domain.chat import Chat, ChatRecord
 from daemon.net.fastgpt import wire_answer
-from daemon.net.fastgpt.wire_values import LONGEST_TEXT, document, items, said, text, whole
+from daemon.net.fastgpt.wire_values import items
+from daemon.net.foreign import LONGEST_TEXT, document, said, text, whole
 
 ROLES = {"Human": "user", "AI": "assistant", "System": "system"}
 

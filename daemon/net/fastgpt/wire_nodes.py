@@ -11,17 +11,8 @@ from attrs import define
 
 from daemon.domain.workflow import Node, Usage
 from daemon.net.fastgpt.wire_rows import Branch, Row, walk
-from daemon.net.fastgpt.wire_values import (
-    LONGEST_TEXT,
-    amount,
-    document,
-    items,
-    micro,
-    said,
-    shortened,
-    text,
-    whole,
-)
+from daemon.net.fastgpt.wire_values import items, micro
+from daemon.net.foreign import LONGEST_TEXT, amount, document, said, shortened, text, whole
 
 MOST_NODES = 500  # FastGPT ends a run that has more
 SEARCH = "datasetSearchNode"

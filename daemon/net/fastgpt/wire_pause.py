@@ -5,7 +5,8 @@ from math import isfinite
 from typing import Any
 
 from daemon.domain.pause import Field, FieldKind, Option, Pause, PauseKind
-from daemon.net.fastgpt.wire_values import document, items, text
+from daemon.net.fastgpt.wire_values import items
+from daemon.net.foreign import document, text
 
 DEEPEST = 20  # runs within runs, each wrapping the pause once
 PAYMENT = "paymentPause"  # the team's points ran out while it ran

@@ -5,7 +5,8 @@ from typing import Any
 
 from attrs import define, field
 
-from daemon.net.fastgpt.wire_values import items, text
+from daemon.net.fastgpt.wire_values import items
+from daemon.net.foreign import text
 
 Row = dict[str, Any]
 

@@ -11,7 +11,7 @@ from daemon.domain.workflow import Workflow
 from daemon.errors import Invalid
 from daemon.net.fastgpt import wire_request
 from daemon.net.fastgpt.classify import SERVICE, classify
-from daemon.net.fastgpt.wire_values import document
+from daemon.net.foreign import document
 from daemon.net.outbound import Outbound, Reply, Timeouts
 from daemon.secret import Redactor
 

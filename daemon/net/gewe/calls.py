@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from attrs import define
 
 from daemon.domain.account import Account, Product
-from daemon.errors import AccountOffline, NotSupported
+from daemon.engine.targets import target_of
+from daemon.errors import AccountOffline, Invalid, NotSupported
 from daemon.net.gewe.answers import Answer
 from daemon.net.gewe.sayings import NOTHING_SPECIAL, SERVICE, Sayings
 from daemon.net.outbound import Outbound, Timeouts, retry_after
@@ -128,3 +129,12 @@ def media_url(account: Account, relative: str) -> str:
     host = urlsplit(account.base_url.strip()).hostname or ""
     host = f"[{host}]" if ":" in host else host
     return f"http://{host}:{MEDIA_PORT}/download/{relative.lstrip('/')}"
+
+
+def is_own(account: Account, url: str) -> bool:
+    """Whether the URL leads to the gateway that the account is set up with, at a port that it is known to serve."""
+    try:
+        ours, named = target_of(account.base_url.strip()), target_of(url)
+    except Invalid:
+        return False
+    return named.host == ours.host and named.port in (ours.port, MEDIA_PORT)

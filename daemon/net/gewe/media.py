@@ -20,7 +20,7 @@ from daemon.errors import (
     RemoteUnauthorized,
     RemoteUnavailable,
 )
-from daemon.net.gewe.calls import MEDIA, Calls, lacks, media_url
+from daemon.net.gewe.calls import MEDIA, Calls, is_own, lacks, media_url
 from daemon.net.gewe.reading import first_of
 from daemon.net.gewe.sayings import DOWNLOAD, SERVICE
 from daemon.net.gewe.xml import parse
@@ -90,13 +90,21 @@ class GeweMedia:
         return media_url(account, url)
 
     @asynccontextmanager
-    async def fetch(self, url: str, *, most_bytes: int) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Its bytes, in pieces. A redirect is not followed: what GeWe names is the medium itself."""
-        if _scheme_of(url) not in SCHEMES:
-            raise RemoteRefused("remote.bad_address", service=STORE)
+    async def fetch(self, account: Account, url: str, *, most_bytes: int) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Its bytes, in pieces. A redirect is not followed: what GeWe names is the medium itself.
+
+        GeWe names any address it likes. Only its own may be in a network of ours; its stores speak plain http.
+        """
         outbound = self.calls.outbound
         async with outbound.stream(
-            STORE, "GET", url, timeouts=FETCHING, repeatable=True, most_bytes=most_bytes
+            STORE,
+            "GET",
+            url,
+            timeouts=FETCHING,
+            repeatable=True,
+            most_bytes=most_bytes,
+            guarded=not is_own(account, url),
+            plain=True,
         ) as stream:
             _check(stream, most_bytes)
             yield _bounded(stream, most_bytes)

@@ -14,7 +14,7 @@ from daemon.net.server.express import EXPRESS, Express
 from daemon.net.server.idempotency import Replays
 from daemon.net.server.observe import Surroundings, add_headers
 from daemon.net.server.openapi import document
-from daemon.net.server.problems import TELLER
+from daemon.net.server.problems import MANNERS, OURS, TELLER
 from daemon.net.server.routes import BODY_MOST, Route, Routes, checked
 from daemon.net.server.schema import Schemas
 
@@ -33,6 +33,7 @@ def build(
     app[DOOR] = door
     app[TELLER] = around.teller
     schemas, routes = Schemas(), in_order(tables)
+    app[MANNERS] = list({route.manner.prefix: route.manner for route in routes if route.manner is not OURS}.values())
     app[docs.DOCUMENT] = encode(document(routes, version=__version__))
     for route in routes:
         _add(app, route, Endpoint(route, door, replays, schemas))

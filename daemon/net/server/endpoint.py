@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import web
-from attrs import evolve, frozen
+from attrs import evolve, frozen, has
 
 from daemon.codec import encode, parse, structure
 from daemon.domain.access import Actor
@@ -13,10 +13,11 @@ from daemon.errors import Forbidden, Invalid, Problem, QiaodError
 from daemon.net.server.auth import Caller, Door, read_caller
 from daemon.net.server.call import DEFAULT_LIMIT, MOST_LIMIT, Call, Page, Paging, Reply, etag, open_cursor, seal_cursor
 from daemon.net.server.idempotency import Replays
+from daemon.net.server.language import choose
 from daemon.net.server.problems import Refused
 from daemon.net.server.receive import read_body, refuse_deep, require_json
 from daemon.net.server.routes import Route
-from daemon.net.server.schema import Schema, Schemas
+from daemon.net.server.schema import Schema, Schemas, gathered
 from daemon.net.server.signature import Parameter
 from daemon.net.server.validate import Check
 from daemon.texts import render
@@ -44,6 +45,8 @@ class Endpoint:
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         request[STATUSES] = self.route.statuses
+        if self.route.language is not None:
+            request[LANGUAGE] = choose(request.headers.get("Accept-Language"), self.route.language)
         caller = read_caller(request, self.door.proxies)
         try:
             return await self._answered(request, caller, await self._admitted(request, caller))
@@ -90,7 +93,10 @@ class Endpoint:
         if signature.body is None:
             return arguments, b""
         raw = await read_body(call.request, self.route.body_most)
-        arguments["body"] = self._body(call, signature.body, raw)
+        try:
+            arguments["body"] = self._body(call, signature.body, raw)
+        except Invalid as error:
+            raise error if self.route.reword is None else self.route.reword(error, raw) from None
         return arguments, raw
 
     def _body(self, call: Call, body: Parameter, raw: bytes) -> Any:
@@ -102,7 +108,7 @@ class Endpoint:
         refuse_deep(raw)
         document = parse(raw)
         self._check(call, document, self.schemas.of(body.kind), "")
-        return structure(document, body.kind)
+        return structure(gathered(document, body.kind) if has(body.kind) else document, body.kind)
 
     def _query(self, call: Call) -> dict[str, Any]:
         """The query parameters given, as JSON values, checked."""

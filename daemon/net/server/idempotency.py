@@ -60,7 +60,8 @@ class Replays:
 
     async def _failed(self, actor: str, key: str, error: Exception) -> None:
         """What was refused on purpose may be tried again; what may have happened may not."""
-        if isinstance(error, QiaodError | web.HTTPException) and not isinstance(error, OutcomeUnknown):
+        unsure = isinstance(error, OutcomeUnknown) or getattr(error, "may_have_run", False)
+        if isinstance(error, QiaodError | web.HTTPException) and not unsure:
             await self.db.write(idempotency.release, actor=actor, key=key)
         else:
             await self.db.write(idempotency.finish, actor=actor, key=key, status=UNCERTAIN, body=None, headers={})

@@ -6,15 +6,16 @@ from http import HTTPStatus
 
 import structlog
 from aiohttp import HttpVersion10, web
-from attrs import frozen
+from attrs import field, frozen
 
 from daemon.clock import Clock
 from daemon.ids import Ids
 from daemon.net.server.auth import DOOR, peer_uid
+from daemon.net.server.cors import Cors
 from daemon.net.server.endpoint import ACTOR, HEADERS, LANGUAGE, REQUEST_ID, STATUSES
 from daemon.net.server.language import choose
 from daemon.net.server.metrics import HttpMetrics
-from daemon.net.server.problems import Refused, Teller, as_ours
+from daemon.net.server.problems import Refused, Teller, as_ours, manner_of
 
 log = structlog.get_logger()
 
@@ -40,13 +41,14 @@ class Surroundings:
     metrics: HttpMetrics
     hosts: frozenset[str]  # the names a request on TCP may call us by; none: any
     language: str  # where the caller does not say
+    cors: Cors = field(factory=Cors)
 
     @web.middleware
     async def around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         began = self.clock.monotonic()
         request[REQUEST_ID] = self.request_id(request)
         request[LANGUAGE] = self.language_of(request)
-        request[HEADERS] = {**ALWAYS, "X-Request-ID": request[REQUEST_ID]}
+        request[HEADERS] = {**ALWAYS, "X-Request-ID": request[REQUEST_ID], **self.cors.headers(request)}
         with structlog.contextvars.bound_contextvars(request_id=request[REQUEST_ID]):
             response = await self._answered(request, handler)
             self._note(request, response, self.clock.monotonic() - began)
@@ -69,7 +71,7 @@ class Surroundings:
     async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             self._admissible(request)
-            return await handler(request)
+            return self.cors.preflight(request) or await handler(request)
         except ConnectionError:
             log.info("http.abandoned", method=_method(request), route=pattern(request))
             raise  # the caller is gone: there is nobody to tell
@@ -79,6 +81,7 @@ class Surroundings:
                 language=request[LANGUAGE],
                 request_id=request[REQUEST_ID],
                 statuses=request.get(STATUSES),
+                manner=manner_of(request, request.app),
             )
 
     def _admissible(self, request: web.Request) -> None:

@@ -10,7 +10,7 @@ from aiohttp import web
 from daemon.domain.access import Role
 from daemon.net.server.auth import roles_of
 from daemon.net.server.call import DEFAULT_LIMIT, MOST_LIMIT
-from daemon.net.server.problems import MEDIA_TYPE
+from daemon.net.server.problems import OURS, Manner
 from daemon.net.server.routes import Open, Route
 from daemon.net.server.schema import Schema, Schemas, plain
 from daemon.net.server.signature import Parameter
@@ -31,7 +31,8 @@ def document(routes: Iterable[Route], *, version: str) -> dict[str, Any]:
     for route in listed:
         operation = _operation(route, schemas)
         paths.setdefault(_PATTERN_OF_PLACE.sub(r"{\1}", route.path), {})[route.method.lower()] = operation
-    schemas.components |= _PROBLEM
+    manners = {manner.name: manner for manner in (OURS, *(route.manner for route in listed))}.values()
+    schemas.components |= _PROBLEM | {manner.name: dict(manner.schema) for manner in manners if manner.schema}
     return {
         "openapi": "3.1.0",
         "info": {"title": "qiaod", "version": version, "description": _INTRODUCTION},
@@ -40,7 +41,7 @@ def document(routes: Iterable[Route], *, version: str) -> dict[str, Any]:
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": dict(sorted(schemas.components.items())),
-            "responses": {"Problem": _problem_response()},
+            "responses": {manner.name: _problem_response(manner) for manner in manners},
             "headers": _HEADERS,
             "parameters": _PARAMETERS,
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key, `qk_…`."}},
@@ -122,7 +123,7 @@ def _body(body: Parameter, schemas: Schemas) -> dict[str, Any]:
 
 
 def _responses(route: Route, schemas: Schemas) -> dict[str, Any]:
-    problem = {"$ref": "#/components/responses/Problem"}
+    problem = {"$ref": f"#/components/responses/{route.manner.name}"}
     good = {str(status): _good(route, status, schemas) for status in (route.status, *route.also)}
     bad = {str(status): problem for status in sorted(_bad(route))}
     return {**bad, **good, "default": problem}
@@ -170,11 +171,11 @@ def _bad(route: Route) -> set[int]:
     return statuses
 
 
-def _problem_response() -> dict[str, Any]:
+def _problem_response(manner: Manner) -> dict[str, Any]:
     return {
         "description": "What is wrong. See `code`.",
         "headers": {"Retry-After": {"$ref": "#/components/headers/Retry-After"}},
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "content": {manner.media_type: {"schema": {"$ref": f"#/components/schemas/{manner.name}"}}},
     }
 
 

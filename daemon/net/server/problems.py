@@ -1,12 +1,15 @@
-"""Every error as an RFC 9457 problem document: the one place that knows both our errors and HTTP."""
+"""Every error as an RFC 9457 problem document: the one place that knows both our errors and HTTP.
 
-from collections.abc import Mapping
+Below a path where clients of another API call us, errors are told in that one's manner.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 from aiohttp import web
-from attrs import frozen
+from attrs import field, frozen
 
 from daemon import errors
 from daemon.codec import encode_text
@@ -94,7 +97,34 @@ def document(error: QiaodError, status: int, *, language: str, request_id: str) 
         told["errors"] = [{"field": p.field, "message": p.message} for p in error.problems]
     if isinstance(error, errors.QuotaExceeded):
         told["quota"] = {name: error.facts.get(name) for name in QUOTA}
-    return told
+    return told | getattr(error, "members", {})  # what a route's own errors say beside it
+
+
+def _no_more(_: QiaodError) -> dict[str, str]:
+    """What is in the headers of every error is enough."""
+    return {}
+
+
+@frozen(kw_only=True)
+class Manner:
+    """How errors are told, and below which path."""
+
+    name: str  # of its answer in the OpenAPI document
+    prefix: str = "/"
+    media_type: str = MEDIA_TYPE
+    statuses: Statuses = field(factory=dict)  # where it has another status for an error
+    document: Callable[..., dict[str, Any]] = document  # (error, status, *, language, request_id)
+    headers: Callable[[QiaodError], dict[str, str]] = _no_more  # beside ours
+    schema: Mapping[str, Any] = field(factory=dict)  # of its document; none: ours
+
+
+OURS = Manner(name="Problem")
+MANNERS = web.AppKey("manners", Sequence[Manner])  # the others
+
+
+def manner_of(request: web.BaseRequest, app: web.Application) -> Manner:
+    """That of the part of the API that is called, be there such a route or not."""
+    return next((manner for manner in app.get(MANNERS, ()) if request.path.startswith(manner.prefix)), OURS)
 
 
 @frozen
@@ -104,18 +134,34 @@ class Teller:
     redactor: Redactor
 
     def tell(
-        self, error: QiaodError, *, language: str, request_id: str, statuses: Statuses | None = None
+        self,
+        error: QiaodError,
+        *,
+        language: str,
+        request_id: str,
+        statuses: Statuses | None = None,
+        manner: Manner = OURS,
     ) -> web.Response:
-        status = status_of(error, statuses or {})
-        body = self.written(error, language=language, request_id=request_id, statuses=statuses)
-        response = web.Response(body=body, status=status, content_type=MEDIA_TYPE, headers=_headers(error))
+        status = status_of(error, {**manner.statuses, **(statuses or {})})
+        body = self.written(error, language=language, request_id=request_id, statuses=statuses, manner=manner)
+        headers = _headers(error) | manner.headers(error)
+        response = web.Response(body=body, status=status, content_type=manner.media_type, headers=headers)
         if status in ENDS:
             response.force_close()
         return response
 
-    def written(self, error: QiaodError, *, language: str, request_id: str, statuses: Statuses | None = None) -> bytes:
+    def written(
+        self,
+        error: QiaodError,
+        *,
+        language: str,
+        request_id: str,
+        statuses: Statuses | None = None,
+        manner: Manner = OURS,
+    ) -> bytes:
         """The document alone, for an answer that has begun."""
-        told = document(error, status_of(error, statuses or {}), language=language, request_id=request_id)
+        status = status_of(error, {**manner.statuses, **(statuses or {})})
+        told = manner.document(error, status, language=language, request_id=request_id)
         return self.redactor.clean(encode_text(told)).encode()
 
 

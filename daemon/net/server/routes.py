@@ -14,7 +14,8 @@ from typing import Any, Required, TypedDict, TypeVar, Unpack
 from attrs import define, field, frozen
 
 from daemon.domain.access import Role
-from daemon.errors import QiaodError
+from daemon.errors import Invalid, QiaodError
+from daemon.net.server.problems import OURS, Manner
 from daemon.net.server.signature import Signature, read_signature
 
 H = TypeVar("H", bound=Callable[..., Awaitable[Any]])
@@ -29,6 +30,7 @@ class Open(Enum):
 
 
 Who = Role | tuple[Role, ...] | Open
+Reword = Callable[[Invalid, bytes], Invalid]  # what is wrong with a body, and the body
 
 BODY_MOST = 2**20  # API.md: 1 MiB unless said
 
@@ -49,6 +51,9 @@ class Route:
     lenient: bool  # unknown query parameters are passed over: probes and neighbours add their own
     whole: bool  # it is about more than single accounts: nothing for a key that is limited to some
     express: bool  # called so often that it has a short way through the server, see `express`
+    language: str | None  # its seed's: spoken to whoever names none; None: the house's
+    reword: Reword | None  # where its seed has words of its own for a body that is wrong
+    manner: Manner  # how its errors are told
     tag: str
     handler: Callable[..., Awaitable[Any]]
     signature: Signature
@@ -73,6 +78,8 @@ class Said(TypedDict, total=False):
     lenient: bool
     whole: bool
     express: bool
+    language: str | None
+    reword: Reword | None
 
 
 @define
@@ -80,6 +87,7 @@ class Routes:
     """The routes of one module, told apart in the documents by their tag."""
 
     tag: str
+    manner: Manner = OURS
     routes: list[Route] = field(factory=list, init=False)
 
     def get(self, path: str, **said: Unpack[Said]) -> Callable[[H], H]:
@@ -112,6 +120,9 @@ class Routes:
                 lenient=said.get("lenient", isinstance(said.get("role"), Open)),
                 whole=said.get("whole", False),
                 express=said.get("express", False),
+                language=said.get("language"),
+                reword=said.get("reword"),
+                manner=self.manner,
                 tag=self.tag,
                 handler=handler,
                 signature=signature,
@@ -129,4 +140,6 @@ def checked(route: Route) -> Route:
         raise TypeError(f"{route.method} {route.path} does not say who may call it")
     if route.method == "GET" and (route.effect or route.signature.body is not None):
         raise TypeError(f"GET {route.path} must change nothing")
+    if not route.path.startswith(route.manner.prefix):
+        raise TypeError(f"{route.path} tells its errors in the manner of {route.manner.prefix}")
     return route

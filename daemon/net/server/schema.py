@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -10,7 +11,7 @@ import attrs
 from attrs import define, field
 
 from daemon.codec import encode, parse
-from daemon.net.server.constraints import SAFE_INTEGER, Length, Note, Pattern, Range
+from daemon.net.server.constraints import SAFE_INTEGER, Either, Length, Note, Pattern, Range, Rest
 from daemon.secret import Secret
 
 Schema = dict[str, Any]
@@ -77,7 +78,10 @@ class Schemas:
         schema = self.of(kind)
         extra: Schema = {}
         for note in notes:
-            extra.update(_keywords(note, schema))
+            if isinstance(note, Either):
+                schema = {"anyOf": [self.of(one) for one in note.kinds]}
+            else:
+                extra.update(_keywords(note, schema))
         nested = next((part for part in schema.get("anyOf", ()) if part != {"type": "null"}), None)
         if nested is None:
             return schema | extra
@@ -124,14 +128,37 @@ class Schemas:
     def _object(self, kind: type) -> Schema:
         hints = get_type_hints(kind, include_extras=True)
         schema: Schema = {"type": "object", "properties": {}, "additionalProperties": False}
+        rest = rest_of(kind)
+        if rest is not None:
+            schema |= {"additionalProperties": True, "maxProperties": rest[1].most}
         for attribute in attrs.fields(kind):
-            if attribute.init:
+            if attribute.init and (rest is None or attribute.name != rest[0]):
                 schema["properties"][attribute.alias] = self.of(hints[attribute.name]) | _default(attribute)
         required = [a.alias for a in attrs.fields(kind) if a.init and a.default is attrs.NOTHING]
         if required:
             schema["required"] = required
         text = _own_words(kind)
         return schema | ({"description": text} if text else {})
+
+
+@lru_cache(maxsize=1024)  # far more types than there are; a body is read with each call
+def rest_of(kind: type) -> tuple[str, Rest] | None:
+    """The field that takes what has no name, if the class has one."""
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        for note in getattr(hint, "__metadata__", ()):
+            if isinstance(note, Rest):
+                return name, note
+    return None
+
+
+def gathered(document: dict[str, Any], kind: type) -> dict[str, Any]:
+    """The document as the class has it: what it has no name for is in the field that takes the rest."""
+    rest = rest_of(kind)
+    if rest is None:
+        return document
+    names = {attribute.alias for attribute in attrs.fields(kind)} - {rest[0]}
+    named = {name: value for name, value in document.items() if name in names}
+    return named | {rest[0]: {name: value for name, value in document.items() if name not in names}}
 
 
 def _own_words(kind: type) -> str:

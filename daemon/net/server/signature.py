@@ -4,7 +4,7 @@ import inspect
 import re
 from collections.abc import Callable
 from types import NoneType, UnionType
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from aiohttp import web
 from attrs import frozen
@@ -62,7 +62,7 @@ def read_signature(path: str, handler: Callable[..., Any]) -> Signature:
 
 def _alternative(kind: Any) -> tuple[Any, bool]:
     """`View | web.StreamResponse` without its second half, and whether it had one."""
-    parts = get_args(kind) if isinstance(kind, UnionType) else ()
+    parts = get_args(kind) if get_origin(kind) in (Union, UnionType) else ()
     if web.StreamResponse not in parts or len(parts) != 2:
         return kind, False
     return next(part for part in parts if part is not web.StreamResponse), True

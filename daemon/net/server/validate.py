@@ -76,12 +76,12 @@ class Check:
             yield from self._any(value, {"$ref": mapping[value[tag]]}, where)
 
     def _either(self, value: Any, options: list[Schema], where: str) -> Iterator[Problem]:
-        """The complaints of the option that comes nearest: null counts only for null."""
+        """The complaints of the option that comes nearest, which is of the right type: null counts only for null."""
         if value is None and {"type": "null"} in options:
             return
         attempts = [list(self._any(value, option, where)) for option in options if option != {"type": "null"}]
         if all(attempts):
-            yield from min(attempts, key=len)
+            yield from min(attempts, key=lambda found: (any(one.field == where for one in found), len(found)))
 
     def _bounds(self, value: Any, schema: Schema, where: str) -> Iterator[Problem]:
         if "const" in schema and value != schema["const"]:

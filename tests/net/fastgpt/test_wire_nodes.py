@@ -9,7 +9,8 @@ from daemon.codec import encode
 from daemon.domain.workflow import Node
 from daemon.net.fastgpt.wire_nodes import nodes, usage
 from daemon.net.fastgpt.wire_rows import Branch, Row, merged, tree, walk
-from daemon.net.fastgpt.wire_values import micro, shortened
+from daemon.net.fastgpt.wire_values import micro
+from daemon.net.foreign import shortened
 from tests.net.fastgpt.wires import ASKED, CHAT, FAILED, INTENT, ROWS, SAID, SEARCH, START
 
 

@@ -15,7 +15,7 @@ from daemon.errors import (
     RemoteUnauthorized,
     RemoteUnavailable,
 )
-from daemon.net.gewe.calls import media_url
+from daemon.net.gewe.calls import is_own, media_url
 from daemon.net.gewe.client import Gewe
 from daemon.sim.gewe import TOKEN, GeweSimulator, gewe_simulator
 from daemon.sim.gewe_media import MediaKnobs
@@ -45,7 +45,7 @@ def of_sim(sim: GeweSimulator, product: Product = Product.HOSTED) -> Account:
 
 
 async def bytes_of(gewe: Gewe, url: str, most_bytes: int = 10_000_000) -> bytes:
-    async with gewe.media.fetch(url, most_bytes=most_bytes) as pieces:
+    async with gewe.media.fetch(account("http://gewe.example:2531"), url, most_bytes=most_bytes) as pieces:
         return b"".join([piece async for piece in pieces])
 
 
@@ -206,7 +206,7 @@ async def test_fetch_gives_the_store_no_token_of_ours(gewe: Gewe) -> None:
     [
         ("404 Not Found", RemoteRefused, "gewe.media_gone"),
         ("403 Forbidden", RemoteRefused, "gewe.media_gone"),
-        ("302 Found", RemoteRefused, "gewe.media_gone"),
+        ("302 Found", RemoteRefused, "remote.redirected"),
         ("206 Partial Content", RemoteRefused, "gewe.media_gone"),
         ("429 Too Many Requests", RemoteLimited, "gewe.limited"),
         ("503 Service Unavailable", RemoteUnavailable, "gewe.media_store_down"),
@@ -251,6 +251,20 @@ async def test_fetch_cut_off_halfway_may_be_tried_again(gewe: Gewe) -> None:
             await bytes_of(gewe, here.url)
 
 
+def test_only_the_gateway_itself_counts_as_its_own() -> None:
+    gateway = account("http://10.0.0.9:2531", Product.SELF_HOSTED)
+    assert is_own(gateway, "http://10.0.0.9:2532/download/a.jpg")
+    assert is_own(gateway, "http://10.0.0.9:2531/a")
+    for other in (
+        "http://10.0.0.9:6379/",
+        "http://10.0.0.8:2532/",
+        "http://10.0.0.8\\@10.0.0.9:2532/",
+        "http://10.0.0.9:2532@10.0.0.8/",
+        "http://10.0.0.9.example:2532/",
+    ):
+        assert not is_own(gateway, other)
+
+
 @pytest.mark.parametrize(
     "url", ["file:///etc/passwd", "ftp://media.example/a", "ws://media.example/a", "", "//x", "http://[", "http://"]
 )
@@ -258,4 +272,4 @@ async def test_fetch_goes_to_http_only(gewe: Gewe, url: str) -> None:
     with pytest.raises(RemoteRefused) as caught:
         await bytes_of(gewe, url)
 
-    assert caught.value.code == "remote.bad_address"
+    assert caught.value.code in {"targets.scheme", "targets.no_url"}

@@ -48,8 +48,8 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """Of a problem document."""
-        return str(self.json["code"])
+        """Of a problem document, or of what another API has in its place."""
+        return str((self.json if "code" in self.json else self.json["error"])["code"])
 
 
 @define

@@ -1,0 +1,131 @@
+"""Carries what was said in the chat API's conversations to the other store: in order, each line once, however long that
+one is away."""
+
+from datetime import timedelta
+from random import Random
+
+import structlog
+from attrs import define, field
+
+from daemon.codec import decode
+from daemon.domain.alert import AlertType, NewAlert, Severity
+from daemon.domain.dialogue import Dialogue, Line, Place
+from daemon.domain.job import Job
+from daemon.engine.dialogue_shelf import Args, Elsewhere
+from daemon.engine.jobs import Done, Result, Snooze
+from daemon.engine.ports import DialogueStore
+from daemon.errors import NotFound, RemoteError, RemoteLimited
+from daemon.limits.retry import Retry
+from daemon.store import alerts, dialogues
+from daemon.store.database import Database
+from daemon.store.dialogues import Kept
+from daemon.store.tx import Tx
+
+log = structlog.get_logger()
+
+LINES = 100  # carried in one call
+AWAY = "dialogue.not_carried"  # of the alert, while anything waits for the other store
+
+
+@define
+class Carrier:
+    """The handler of the lane `dialogue`. Its jobs' key is the conversation, so that it is filled in order."""
+
+    db: Database
+    elsewhere: Elsewhere | None
+    retry: Retry
+    random: Random
+    _failed: int = field(default=0, init=False)  # in a row
+
+    async def __call__(self, job: Job) -> Result:
+        dialogue_id = decode(job.args, Args).dialogue_id
+        if self.elsewhere is None:
+            await self.db.write(dialogues.stay, dialogue_id)
+            return Done()
+        try:
+            async with self.elsewhere.asked() as store:
+                await self._carry(dialogue_id, store)
+        except RemoteError as error:
+            return await self._later(dialogue_id, error)
+        self._failed = 0
+        return Done()
+
+    async def _carry(self, dialogue_id: str, store: DialogueStore) -> None:
+        while True:
+            kept, lines = await self.db.read(_waiting, dialogue_id)
+            if kept is not None and kept.purge:
+                await store.forget(dialogue_id)
+                await self.db.write(_purged, dialogue_id)
+            if kept is None or kept.dialogue is None or not lines:
+                return
+            if kept.place is not Place.COPY and not await self._opened(kept.dialogue, store):
+                return
+            try:
+                await store.append(lines)
+            except NotFound:  # somebody deleted it there
+                if not await self._opened(kept.dialogue, store):
+                    return
+                await store.append(lines)
+            await self.db.write(_carried, lines)
+            log.debug("dialogue.carried", dialogue=dialogue_id, lines=len(lines))
+
+    async def _opened(self, dialogue: Dialogue, store: DialogueStore) -> bool:
+        """Whether it is its user's there too. It was taken for new while the other store could not be asked."""
+        there = await store.open(dialogue)
+        if there.user_id == dialogue.user_id:
+            await self.db.write(dialogues.opened, dialogue.id)
+            return True
+        dropped = await self.db.write(_correct, there)
+        log.error("dialogue.owner_differs", dialogue=dialogue.id, lines=dropped)
+        return False
+
+    async def _later(self, dialogue_id: str, error: RemoteError) -> Snooze:
+        self._failed += 1
+        log.warning("dialogue.not_carried", dialogue=dialogue_id, code=error.code, detail=error.detail)
+        await self.db.write(_tell, error)
+        asked = error.retry_after if isinstance(error, RemoteLimited) and error.retry_after else timedelta()
+        return Snooze(max(asked, self.retry.delay(self._failed, self.random)), reason=error.code)
+
+
+def _waiting(tx: Tx, dialogue_id: str) -> tuple[Kept | None, list[Line]]:
+    return dialogues.get(tx, dialogue_id), dialogues.outgoing(tx, dialogue_id, LINES)
+
+
+def _carried(tx: Tx, lines: list[Line]) -> None:
+    dialogues.carried(tx, lines)
+    alerts.resolve(tx, AWAY)
+
+
+def _purged(tx: Tx, dialogue_id: str) -> None:
+    dialogues.purged(tx, dialogue_id)
+    alerts.resolve(tx, AWAY)
+
+
+def _correct(tx: Tx, there: Dialogue) -> int:
+    dropped = dialogues.correct(tx, there)
+    alerts.raise_(
+        tx,
+        NewAlert(
+            fingerprint=f"dialogue.owner_differs/{there.id}",
+            service="Supabase",
+            type=AlertType.ANOMALY,
+            severity=Severity.MEDIUM,
+            code="dialogue.owner_differs",
+            facts={"conversation": there.id, "lines": dropped},
+        ),
+    )
+    return dropped
+
+
+def _tell(tx: Tx, error: RemoteError) -> None:
+    alerts.raise_(
+        tx,
+        NewAlert(
+            fingerprint=AWAY,
+            service="Supabase",
+            type=AlertType.SERVICE_DOWN,
+            severity=Severity.HIGH,
+            code=AWAY,
+            facts={"reason": error.code, "lines": dialogues.waiting(tx)},
+        ),
+    )

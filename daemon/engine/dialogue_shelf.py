@@ -1,0 +1,159 @@
+"""Where the chat API's conversations are kept: in our own store, or in another one with ours in front of it.
+
+What is said is committed here in either case, so that no answer waits for the other store; a job carries it there. What
+is read comes from the other store, and from ours what has not got there yet. While the other one does not answer, ours
+has what was said lately.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from attrs import define, frozen
+
+from daemon.codec import encode
+from daemon.domain.access import Actor
+from daemon.domain.dialogue import Dialogue, Excerpt, Line, Place
+from daemon.domain.job import NewJob, OnConflict
+from daemon.engine.ports import DialogueStore
+from daemon.errors import (
+    NotFound,
+    QiaodError,
+    RemoteError,
+    RemoteLimited,
+    RemoteRefused,
+    StoreUnavailable,
+    Unavailable,
+)
+from daemon.limits.breaker import Breaker
+from daemon.store import audit, dialogues, jobs
+from daemon.store.database import Database
+from daemon.store.dialogues import Kept
+from daemon.store.tx import Tx
+
+log = structlog.get_logger()
+
+LANE = "dialogue"
+
+
+@frozen(kw_only=True)
+class Args:
+    dialogue_id: str
+
+
+@define
+class Elsewhere:
+    """The other store, left alone for a while when it fails."""
+
+    store: DialogueStore
+    breaker: Breaker
+
+    @asynccontextmanager
+    async def asked(self) -> AsyncIterator[DialogueStore]:
+        """For one round of calls. Unavailable while it is left alone; a RemoteError is its own."""
+        if wait := self.breaker.before():
+            raise Unavailable("dialogue.store_away", retry_after=wait)
+        try:
+            yield self.store
+        except (RemoteRefused, RemoteLimited, NotFound):
+            self.breaker.succeeded()  # it is there, and speaks
+            raise
+        except RemoteError:
+            self.breaker.failed()
+            raise
+        except BaseException:
+            self.breaker.abandoned()
+            raise
+        self.breaker.succeeded()
+
+
+@define
+class Shelf:
+    db: Database
+    elsewhere: Elsewhere | None = None  # None: all is kept here
+
+    @property
+    def place(self) -> Place:
+        """Of what is said now."""
+        return Place.HERE if self.elsewhere is None else Place.OUTGOING
+
+    async def find(self, dialogue_id: str, *, surely: bool = False) -> Dialogue | None:
+        """None where there is none. `surely`: raises where that cannot be known now, instead of taking it for new."""
+        kept = await self.db.read(dialogues.get, dialogue_id)
+        if kept is not None or self.elsewhere is None:
+            return None if kept is None else kept.dialogue
+        try:
+            async with self.elsewhere.asked() as store:
+                found = await store.find(dialogue_id)
+        except (RemoteError, Unavailable) as error:
+            if surely:
+                raise
+            _missed(dialogue_id, error)
+            return None
+        return None if found is None else await self.db.write(dialogues.hold, found, Place.COPY)
+
+    async def excerpt(self, dialogue_id: str, *, before: str | None, limit: int) -> Excerpt:
+        """The latest `limit` lines before that one."""
+        kept, lines, ours = await self.db.read(_kept, dialogue_id, before=before, limit=limit + 1)
+        if self.elsewhere is None or (kept is not None and kept.purge):  # what is there is to be deleted
+            return _cut(lines, limit)
+        try:
+            async with self.elsewhere.asked() as store:
+                there = await store.page(dialogue_id, before=before, limit=limit + 1)
+        except (RemoteError, Unavailable) as error:
+            _missed(dialogue_id, error)
+            return _cut(lines, limit, complete=False)
+        merged = {line.id: line for line in (*there, *ours)}  # `ours` as it was before: what has just gone is in both
+        return _cut([merged[key] for key in sorted(merged)], limit)
+
+    def keep(self, tx: Tx, dialogue: Dialogue, *lines: Line, request_id: str | None) -> Dialogue:
+        """A unit of work: as the dialogue stands with these lines in it, on their way where they are to go."""
+        held = dialogues.hold(tx, dialogue, self.place)
+        for line in lines:
+            dialogues.add(tx, line, self.place)
+        if self.elsewhere is not None:
+            _send_on(tx, dialogue.id, request_id)
+        return held
+
+    async def forget(self, dialogue: Dialogue, *, by: Actor) -> None:
+        """Nothing of it is shown from now on. The other store forgets it as soon as it is reached."""
+        await self.db.write(_forget, dialogue.id, elsewhere=self.elsewhere is not None, by=by)
+
+
+def _kept(tx: Tx, dialogue_id: str, *, before: str | None, limit: int) -> tuple[Kept | None, list[Line], list[Line]]:
+    """The dialogue; all lines that are here; of them, those that are nowhere else."""
+    lines, ours = (dialogues.page(tx, dialogue_id, before=before, limit=limit, copies=both) for both in (True, False))
+    return dialogues.get(tx, dialogue_id), lines, ours
+
+
+def _cut(lines: list[Line], limit: int, *, complete: bool = True) -> Excerpt:
+    """The latest of them: one too many only says that there are more."""
+    return Excerpt(lines=tuple(lines[-limit:]) if limit else (), more=len(lines) > limit, complete=complete)
+
+
+def _forget(tx: Tx, dialogue_id: str, *, elsewhere: bool, by: Actor) -> None:
+    dialogues.forget(tx, dialogue_id, elsewhere=elsewhere)
+    audit.record(tx, by, "dialogue.forgotten", f"dialogue:{dialogue_id}")
+    if elsewhere:
+        _send_on(tx, dialogue_id, by.request_id)
+
+
+def _send_on(tx: Tx, dialogue_id: str, request_id: str | None) -> None:
+    """One job serves all that is waiting by the time it runs, and runs again for what comes meanwhile."""
+    jobs.add(
+        tx,
+        NewJob(
+            lane=LANE,
+            key=dialogue_id,
+            args=encode(Args(dialogue_id=dialogue_id)),
+            unique_key=dialogue_id,
+            on_conflict=OnConflict.RERUN,
+            request_id=request_id,
+        ),
+    )
+
+
+def _missed(dialogue_id: str, error: QiaodError) -> None:
+    if isinstance(error, StoreUnavailable):
+        raise error  # our own
+    log.warning("dialogue.store_missed", dialogue=dialogue_id, code=error.code)

@@ -1,0 +1,1 @@
+"""Supabase: where the chat API's conversations can be kept."""
