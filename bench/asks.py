@@ -53,8 +53,9 @@ class Party:
     url: str
     requests: Sequence[bytes]
 
-    def answers(self, *, at_once: int, seconds: float) -> Answers:
-        return uvloop.run(_asked(self, at_once, seconds))
+    def answers(self, *, at_once: int, seconds: float, spread: float = 0.0) -> Answers:
+        """`spread`: seconds over which the callers begin, as those do who do not know of each other."""
+        return uvloop.run(_asked(self, at_once, seconds, spread))
 
 
 def party(url: str, keys: Sequence[str], body: Mapping[str, Any]) -> Party:
@@ -137,14 +138,19 @@ class _Connection(asyncio.Protocol):
         return (time.perf_counter() - self._began) * 1000
 
 
-async def _asked(party: Party, at_once: int, seconds: float) -> Answers:
+async def _asked(party: Party, at_once: int, seconds: float, spread: float) -> Answers:
     """For so long, at least one answer a connection; what was asked by then is waited for."""
     answers, numbers, over = Answers(), count(), asyncio.Event()
     waiting = at_once
     host, port, _ = place(party.url)
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda loop, context: (broken.append(context), over.set()))
     broken: list[dict[str, Any]] = []
+
+    def broke(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        broken.append(context)
+        over.set()
+
+    loop.set_exception_handler(broke)
 
     def ask(connection: _Connection) -> None:
         connection.ask(party.requests[next(numbers) % len(party.requests)])
@@ -161,8 +167,8 @@ async def _asked(party: Party, at_once: int, seconds: float) -> Answers:
     made = [await loop.create_connection(lambda: _Connection(answers, answered), host, port) for _ in range(at_once)]
     began = time.perf_counter()
     ends = began + seconds
-    for _, connection in made:
-        ask(connection)
+    for number, (_, connection) in enumerate(made):
+        loop.call_later(number * spread / at_once, ask, connection)
     async with asyncio.timeout(seconds + ANSWER_WITHIN):
         await over.wait()
     answers.seconds = time.perf_counter() - began

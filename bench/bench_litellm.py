@@ -64,7 +64,7 @@ def _straight(both: Scene) -> Party:
 
 
 def _answers(who: Party) -> Answers:
-    return who.answers(at_once=CALLERS, seconds=SECONDS)
+    return who.answers(at_once=CALLERS, seconds=SECONDS, spread=ANSWER_S)
 
 
 @contextmanager

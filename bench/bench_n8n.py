@@ -2,12 +2,12 @@
 
 Cached answers are held against the smallest server that answers with the same bytes. For calls a simulated n8n that
 takes 40 ms, as a small workflow does, is asked through the daemon and straight, by 1, 10 and 50 callers who each ask
-again as soon as they are answered. n8n shares its core with the load.
+again as soon as they are answered, and began spread over one answer's time. n8n shares its core with the load.
 """
 
 from collections.abc import Iterator
 
-from bench.asks import Party, added, keys_of, party
+from bench.asks import Answers, Party, added, keys_of, party
 from bench.models import play
 from bench.processes import LOAD, Daemon, daemon, server
 from bench.report import PAIRS, Figure, figure_of, main, measured, pin
@@ -41,10 +41,7 @@ def run() -> Iterator[Figure]:
         play(n8n, {"delay_s": ANSWER_S})
         straight = party(f"{n8n}/webhook/rag-ai", keys, _body("called"))
         for callers in CALLERS:
-            taken = [
-                (called.answers(at_once=callers, seconds=SECONDS), straight.answers(at_once=callers, seconds=SECONDS))
-                for _ in range(PAIRS + 1)
-            ]
+            taken = [(_called(called, callers), _called(straight, callers)) for _ in range(PAIRS + 1)]
             for name, share in (("p50", 0.5), ("p99", 0.99)):
                 samples = added(taken[1:], share)
                 yield measured("n8n", f"{callers}.added.{name}", unit="ms", samples=samples, goal=None)
@@ -52,6 +49,10 @@ def run() -> Iterator[Figure]:
 
 def _rate(who: Party) -> float:
     return who.answers(at_once=AT_ONCE, seconds=RATE_SECONDS).rate
+
+
+def _called(who: Party, callers: int) -> Answers:
+    return who.answers(at_once=callers, seconds=SECONDS, spread=ANSWER_S)
 
 
 def _task(bridge: Daemon, n8n: str, keys: list[str], task_type: str) -> Party:

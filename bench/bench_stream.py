@@ -14,7 +14,8 @@ from bench.report import PAIRS, Figure, figure_of, main, measured, pin
 THINKS_S = 0.05
 PAUSE_S = 0.005
 WORDS = 20
-CALLERS = 10
+WHOLE_S = THINKS_S + WORDS * PAUSE_S
+CALLERS = 10  # who begin spread over one answer's time
 SECONDS = 1.0
 STREAMS = 50
 LONG = 400  # chunks of a long answer
@@ -25,9 +26,8 @@ def run() -> Iterator[Figure]:
     pin(LOAD)
     with scene() as both:
         both.play(delay_s=THINKS_S, chunk_delay_s=PAUSE_S, chunks=WORDS)
-        both.pair(stream=True, callers=CALLERS, seconds=SECONDS)
-        pairs = [both.pair(stream=True, callers=CALLERS, seconds=SECONDS) for _ in range(PAIRS)]
-        later = [first_word(ours) - first_word(straight) for ours, straight in pairs]
+        pairs = [both.pair(stream=True, callers=CALLERS, seconds=SECONDS, spread=WHOLE_S) for _ in range(PAIRS + 1)]
+        later = [first_word(ours) - first_word(straight) for ours, straight in pairs[1:]]
         yield measured("stream", "first word added", unit="ms", samples=later, goal="<=3")
         both.play(answer=ANSWER * 4, chunk_delay_s=AT_ONCE_S, chunks=LONG)
         both.pair(stream=True, callers=STREAMS, seconds=0)

@@ -31,10 +31,10 @@ class Scene:
     def straight(self, *, stream: bool) -> Party:
         return party(self.model + PATH, [DEMO_KEY], completion(DEMO_MODEL, stream=stream))
 
-    def pair(self, *, stream: bool, callers: int, seconds: float) -> tuple[Answers, Answers]:
+    def pair(self, *, stream: bool, callers: int, seconds: float, spread: float = 0.0) -> tuple[Answers, Answers]:
         """Ours, and then straight."""
-        ours = self.ours(stream=stream).answers(at_once=callers, seconds=seconds)
-        return ours, self.straight(stream=stream).answers(at_once=callers, seconds=seconds)
+        ours = self.ours(stream=stream).answers(at_once=callers, seconds=seconds, spread=spread)
+        return ours, self.straight(stream=stream).answers(at_once=callers, seconds=seconds, spread=spread)
 
     def play(self, **script: Any) -> None:
         play(self.model, {"answer": ANSWER, **script})

@@ -249,8 +249,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "What was said is forgotten; the variables stay.",
         "已清空对话内容，变量保留。",
     ),
-    "cli.chat.comma": (", ", "，"),
-    "cli.chat.cost": ("{cost} {currency}", "{cost} {currency}"),
+    "cli.chat.cost": ("{cost} {currency}", "费用 {cost} {currency}"),
     "cli.chat.failed": ("The workflow gave no answer: {reason}", "工作流没有给出回答：{reason}"),
     "cli.chat.help": (
         "/clear            forget what was said\n"
@@ -288,9 +287,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Several workflows could be meant; name one by its id: {known}",
         "符合条件的工作流不止一个，请用 id 指定：{known}",
     ),
-    "cli.chat.step": ("  … {name} ({kind})", "  … {name}（{kind}）"),
+    "cli.chat.step": ("  … {name} ({kind})", "  … {name}（{kind}）运行中"),
     "cli.chat.stopped": ("Stopped.", "已停止。"),
-    "cli.chat.tokens": ("{input} + {output} tokens", "{input} + {output} tokens"),
+    "cli.chat.tokens": ("{input} + {output} tokens", "输入 {input} + 输出 {output} tokens"),
     "cli.chat.unpriced": ("cost not known", "费用未知"),
     "cli.chat.unsaid": ("usage not told", "用量未知"),
     "cli.chat.variable": (
@@ -675,19 +674,19 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{at}  {name} 回答   {provider}，{seconds} 秒，{tokens} tokens，{points} 积分",
     ),
     "demo.charged": (
-        "{at}  {name} charged    {provider}, {cost} CNY",
-        "{at}  {name} 计费   {provider}，{cost} CNY",
+        "{at}  {name} charged    {provider}, {cost} {currency}",
+        "{at}  {name} 计费   {provider}，{cost} {currency}",
     ),
     "demo.visitor": ("{at}  website    a visitor: {text}", "{at}  网站   访客：{text}"),
     "demo.visited": ("{at}  website    the answer: {text}", "{at}  网站   回答：{text}"),
     "demo.completed": (
         "{at}  /v1        {model}: {text} ({tokens} tokens)",
-        "{at}  /v1    {model}：{text}（{tokens} tokens）",
+        "{at}  /v1    {model} 回答：{text}（{tokens} tokens）",
     ),
     "demo.node": ("{at}  node       {type:<10} {ms:>4} ms  {output}", "{at}  节点   {type:<10} {ms:>4} ms  {output}"),
     "demo.tried": ("{at}  trial      {text} ({ms} ms)", "{at}  测试   {text}（{ms} ms）"),
     "demo.called": (
-        "{at}  webhook    {task}: n8n ran once more, {attempts} call, {ms} ms",
+        "{at}  webhook    {task}: n8n ran, {attempts} call, {ms} ms",
         "{at}  Webhook {task}：n8n 执行，调用 {attempts} 次，{ms} ms",
     ),
     "demo.from_cache": (
@@ -787,29 +786,31 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "demo.try": (
         "\nThe API is at {url}, its pages at {url}/docs. Try:\n"
-        "  curl -H 'Authorization: Bearer {key}' {url}/api/v1/integrations/conversations\n"
-        "  curl -H 'Authorization: Bearer {key}' '{url}/api/v1/costs/summary?group_by=contact'\n"
+        "  KEY={key}\n"
+        '  curl -H "Authorization: Bearer $KEY" {url}/api/v1/integrations/conversations\n'
+        '  curl -H "Authorization: Bearer $KEY" "{url}/api/v1/costs/summary?group_by=contact"\n'
         "  STATE_DIRECTORY={folder} {command} costs --by contact\n"
         "  STATE_DIRECTORY={folder} {command} chat Demo\n"
-        "  curl {url}/v1/chat/completions -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' "
+        '  curl {url}/v1/chat/completions -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" '
         '-d \'{{"model": "Demo model", "messages": [{{"role": "user", "content": "hello"}}], "stream": true}}\'\n'
-        "  curl {url}/api/chat/visitor-1 -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' "
+        '  curl {url}/api/chat/visitor-1 -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" '
         '-d \'{{"user_id": "me", "message": "hello", "workflow_id": "{workflow}"}}\'\n'
-        "  curl {url}/api/ai/webhook/ -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' "
+        '  curl {url}/api/ai/webhook/ -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" '
         '-d \'{{"task_type": "ragAI", "chatInput": "hello", "sessionId": "s1"}}\'\n'
         "Have a contact write, and watch:\n"
         '  curl -d \'{{"app_id":"wx_demoAppId000000000001","wxid":"wxid_new","text":"hello"}}\' '
         "{gewe}/_sim/wechat/person",
         "\nAPI 地址：{url}，文档：{url}/docs。试试：\n"
-        "  curl -H 'Authorization: Bearer {key}' {url}/api/v1/integrations/conversations\n"
-        "  curl -H 'Authorization: Bearer {key}' '{url}/api/v1/costs/summary?group_by=contact'\n"
+        "  KEY={key}\n"
+        '  curl -H "Authorization: Bearer $KEY" {url}/api/v1/integrations/conversations\n'
+        '  curl -H "Authorization: Bearer $KEY" "{url}/api/v1/costs/summary?group_by=contact"\n'
         "  STATE_DIRECTORY={folder} {command} costs --by contact\n"
         "  STATE_DIRECTORY={folder} {command} chat Demo\n"
-        "  curl {url}/v1/chat/completions -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' "
+        '  curl {url}/v1/chat/completions -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" '
         '-d \'{{"model": "Demo model", "messages": [{{"role": "user", "content": "hello"}}], "stream": true}}\'\n'
-        "  curl {url}/api/chat/visitor-1 -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' "
+        '  curl {url}/api/chat/visitor-1 -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" '
         '-d \'{{"user_id": "me", "message": "hello", "workflow_id": "{workflow}"}}\'\n'
-        "  curl {url}/api/ai/webhook/ -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' "
+        '  curl {url}/api/ai/webhook/ -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" '
         '-d \'{{"task_type": "ragAI", "chatInput": "hello", "sessionId": "s1"}}\'\n'
         "让一位联系人发消息：\n"
         '  curl -d \'{{"app_id":"wx_demoAppId000000000001","wxid":"wxid_new","text":"hello"}}\' '

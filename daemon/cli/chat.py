@@ -120,7 +120,7 @@ class Dialogue:
                 return
             except KeyboardInterrupt:
                 click.echo(err=True)
-                self.screen.note("leave")
+                self.screen.notice("leave")
 
     def _take(self, line: str) -> None:
         """What fails is told, and the dialogue goes on."""
@@ -146,11 +146,11 @@ class Dialogue:
 
     def _clear(self, _: tuple[str, ...]) -> None:
         self.session.clear()
-        self.screen.note("cleared")
+        self.screen.notice("cleared")
 
     def _nodes(self, _: tuple[str, ...]) -> None:
         self.screen.nodes = not self.screen.nodes
-        self.screen.note("nodes_on" if self.screen.nodes else "nodes_off")
+        self.screen.notice("nodes_on" if self.screen.nodes else "nodes_off")
 
     def _vars(self, words: tuple[str, ...]) -> None:
         if words:

@@ -49,7 +49,7 @@ class Screen:
                         self._step(document)
                     case "restart" | "renewed":
                         self._end_line()
-                        self.note(name)
+                        self.notice(name)
                     case "usage":
                         self._usage = document
                     case "end":
@@ -58,9 +58,9 @@ class Screen:
     def stopped(self) -> None:
         """Somebody wants no more of it."""
         self._end_line()
-        self.note("stopped")
+        self.notice("stopped")
 
-    def note(self, code: str, **facts: object) -> None:
+    def notice(self, code: str, **facts: object) -> None:
         """Something beside the answer; programs are told nothing of it."""
         if not self.as_json:
             aside(say(code, **facts))
@@ -73,7 +73,7 @@ class Screen:
     def _step(self, begun: Mapping[str, Any]) -> None:
         """While there is no text, what it is at: only for somebody who looks on."""
         if self.nodes and not self._heard and sys.stderr.isatty():
-            self.note("step", name=tidy(begun["name"]).replace("\n", " "), kind=begun["nodeType"] or "-")
+            self.notice("step", name=tidy(begun["name"]).replace("\n", " "), kind=begun["nodeType"] or "-")
 
     def _end(self, messages: list[dict[str, Any]]) -> None:
         asked = max(number for number, one in enumerate(messages) if one["role"] == "user")
@@ -95,23 +95,24 @@ class Screen:
 
     def _tell(self, content: str) -> None:
         """What was not heard yet; all of it where what was heard is not its beginning."""
-        if not content.startswith(self._heard):
-            self._end_line()
-        rest = content.removeprefix(self._heard)
-        click.echo(tidy(rest), nl=False)
-        self._heard += rest
+        if content.strip() != self._heard.strip():
+            if not content.startswith(self._heard):
+                self._end_line()
+            rest = content.removeprefix(self._heard)
+            click.echo(tidy(rest), nl=False)
+            self._heard += rest
         self._end_line()
 
     def _tell_run(self, meta: Mapping[str, Any]) -> None:
         if meta["needHumanTransfer"]:
-            self.note("person")
+            self.notice("person")
         if self.nodes:
             for node in meta["nodeDetails"]:
                 aside(_node(node, shutil.get_terminal_size().columns))
         parts = [say("seconds", seconds=f"{meta['durationMs'] / 1000:.2f}")]
         if self._usage is not None:
             parts += _spent(self._usage)
-        aside("  " + say("comma").join(parts))
+        aside("  " + " · ".join(parts))
 
     def _end_line(self) -> None:
         if self._heard and not self.as_json:
@@ -150,13 +151,11 @@ def _node(node: Mapping[str, Any], columns: int) -> str:
 
 
 def _spent(usage: Mapping[str, Any]) -> list[str]:
-    parts = []
-    if usage["known"]:
+    parts = [] if usage["known"] else [say("unsaid")]
+    if usage["inputTokens"] or usage["outputTokens"]:
         parts.append(say("tokens", input=usage["inputTokens"], output=usage["outputTokens"]))
-        if usage["pointsMicro"]:
-            parts.append(say("points", points=plain(usage["pointsMicro"])))
-    else:
-        parts.append(say("unsaid"))
+    if usage["pointsMicro"]:
+        parts.append(say("points", points=plain(usage["pointsMicro"])))
     if usage["costMicro"] is None:
         return [*parts, say("unpriced")]
     return [*parts, say("cost", cost=plain(usage["costMicro"]), currency=usage["currency"])]

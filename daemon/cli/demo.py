@@ -1,4 +1,4 @@
-"""`qiaod demo`: the daemon between a simulated WeChat and a simulated FastGPT, in a temporary directory."""
+"""`qiaod demo`: the daemon between a simulated WeChat and simulated AI services, in a temporary directory."""
 
 import asyncio
 import os
@@ -15,8 +15,10 @@ import click
 def demo(once: bool, port: int) -> None:
     """Show the daemon at work, with nothing to set up.
 
-    People of a simulated WeChat ask questions, send a picture and want to be friends; a quota runs out, a person takes
-    over, one message goes to many, and the bill is drawn. Each step is told as the daemon's own API knows it.
+    People of a simulated WeChat ask questions, send a picture and want to be friends; FastGPT, n8n and a plain model
+    answer them; a quota runs out, a person takes over, one message goes to many. A website's visitor and a program made
+    for OpenAI ask too, a workflow is tried out, a webhook is called, and the bill is drawn. Each step is told as the
+    daemon's own API knows it.
     Everything is real but the neighbours: HTTP, store, limits, API. Its state is deleted at the end.
     """
     import uvloop

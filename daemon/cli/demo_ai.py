@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from daemon.cli.demo_cast import HAN, IDA, JIN, MODEL_APP, MODEL_BOT, N8N_APP, N8N_BOT, Person
+from daemon.cli.demo_cast import HAN, IDA, JIN, MODEL_APP, MODEL_BOT, N8N_APP, N8N_BOT
 from daemon.cli.demo_chats import CONVERSATIONS
 from daemon.cli.demo_desk import NOTIFICATIONS
 from daemon.cli.demo_play import ACCOUNTS, WORKFLOWS, Play, echo
@@ -34,8 +34,20 @@ async def three_services_answer(play: Play) -> None:
         *(play.writes(person, question) for person, question in asked.items()),
         play.chats.follow({person.wxid: 1 for person in asked}),
     )
+    currency = play.stage.bridge.settings.costs.currency
     for person in asked:
-        await _tell_cost(play.stage, person)
+        charge = await charged(play.stage, f"contact={person.wxid}&kind=workflow")
+        facts = {"provider": charge["provider"], "cost": plain(charge["cost_micro"]), "currency": currency}
+        play.stage.tell(charge["settled_at"], person.name, "charged", **facts)
+
+
+async def charged(stage: Stage, which: str) -> dict[str, Any]:
+    """The latest of these calls, once its cost is known."""
+
+    async def settled() -> dict[str, Any] | None:
+        return next(iter(await stage.rows(f"{RECORDS}?{which}&state=settled")), None)
+
+    return await stage.until("bill", settled)
 
 
 async def person_is_wanted(play: Play) -> None:
@@ -53,10 +65,10 @@ async def person_is_wanted(play: Play) -> None:
         told = await stage.rows(NOTIFICATIONS)
         return next((row for row in told if row["code"] == "conversation.person_wanted"), None)
 
-    found = await stage.until("taken", held, name=IDA.name)
-    stage.tell(found["last_message_at"], IDA.name, "taken_over", until=found["held_until"], by=found["held_by"])
     alert = await stage.until("wanted", alarm, name=IDA.name)
     stage.tell(alert["created_at"], IDA.name, "alert", title=alert["title"], message=alert["message"])
+    found = await stage.until("taken", held, name=IDA.name)
+    stage.tell(alert["created_at"], IDA.name, "taken_over", until=found["held_until"], by=found["held_by"])
 
 
 async def _n8n(play: Play) -> None:
@@ -84,12 +96,3 @@ async def _answers(play: Play, workflow: dict[str, Any], *, app_id: str, wxid: s
     play.chats.providers[made["id"]] = made["provider"]
     account = {"name": made["name"], "app_id": app_id, "wxid": wxid, "workflow_id": made["id"]}
     await stage.api("POST", ACCOUNTS, account | {"token": stage.gewe.token, "base_url": stage.gewe.base_url})
-
-
-async def _tell_cost(stage: Stage, person: Person) -> None:
-    async def settled() -> dict[str, Any] | None:
-        return next(iter(await stage.rows(f"{RECORDS}?contact={person.wxid}&kind=workflow&state=settled")), None)
-
-    charge = await stage.until("bill", settled)
-    cost = plain(charge["cost_micro"])
-    stage.tell(charge["settled_at"], person.name, "charged", provider=charge["provider"], cost=cost)

@@ -37,8 +37,14 @@ SCENES: tuple[tuple[str, Scene], ...] = (
 async def tell(folder: Path, *, port: int, once: bool, language: str) -> int:
     """The exit code."""
     async with stage(folder, port=port, language=language) as shown:
-        neighbours = {"gewe": shown.gewe, "fastgpt": shown.fastgpt, "n8n": shown.n8n, "model": shown.model}
-        shown.say("stage", url=shown.bridge.url, **{name: one.url for name, one in neighbours.items()})
+        shown.say(
+            "stage",
+            url=shown.bridge.url,
+            gewe=shown.gewe.url,
+            fastgpt=shown.fastgpt.url,
+            n8n=shown.n8n.url,
+            model=shown.model.url,
+        )
         say_pace(shown)
         try:
             play = await begin(shown)

@@ -1,9 +1,8 @@
 """The demo's scenes without WeChat: programs that ask, a workflow tried out, and n8n's webhook called by its task."""
 
-from daemon.cli.demo_ai import MODEL, WEBHOOKS
+from daemon.cli.demo_ai import MODEL, WEBHOOKS, charged
 from daemon.cli.demo_play import Play, echo
 from daemon.cli.demo_stage import THINKING, Stuck
-from daemon.clock import from_ms, rfc3339
 from daemon.sim.fastgpt_script import Script
 
 CHAT = "/api/chat/demo-visitor"
@@ -36,8 +35,9 @@ async def programs_ask(play: Play) -> None:
     made = await stage.api("POST", COMPLETIONS, asked)
     (choice,) = made["choices"]
     _expect(choice["message"]["content"], echo(question))
-    at, used = rfc3339(from_ms(made["created"] * 1000)), made["usage"]["total_tokens"]
-    stage.tell(at, "", "completed", model=made["model"], text=choice["message"]["content"], tokens=used)
+    charge = await charged(stage, f"workflow_id={made['qiaod']['workflow_id']}")
+    facts = {"text": choice["message"]["content"], "tokens": made["usage"]["total_tokens"]}
+    stage.tell(charge["settled_at"], "", "completed", model=made["model"], **facts)
 
 
 async def workflow_is_tried(play: Play) -> None:
@@ -51,7 +51,7 @@ async def workflow_is_tried(play: Play) -> None:
     _, answer = told["messages"]
     _expect(answer["content"], echo(question))
     for node in answer["meta"]["nodeDetails"]:
-        facts = {"type": node["nodeType"], "ms": node["durationMs"], "output": node["output"]}
+        facts = {"type": node["nodeType"], "ms": node["durationMs"], "output": node["output"] or node["input"]}
         stage.tell(answer["timestamp"], "", "node", **facts)
     stage.tell(answer["timestamp"], "", "tried", text=answer["content"], ms=answer["meta"]["durationMs"])
     await stage.api("DELETE", path)

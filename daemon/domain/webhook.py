@@ -64,9 +64,7 @@ class Webhook:
     url: str  # whole: its prefix is a setting of n8n's
     method: Method
     auth: WebhookAuth
-    signing_keys: tuple[
-        Secret, ...
-    ]  # all sign, while receivers change over; none: unsigned
+    signing_keys: tuple[Secret, ...]  # all sign, while receivers change over; none: unsigned
     timeout: timedelta  # of one attempt, to the last byte
     retry: RetryTerms
     cache: CacheTerms | None
@@ -77,3 +75,8 @@ class Webhook:
     created_at: datetime
     updated_at: datetime
     version: int = field(default=1)
+
+    @property
+    def credential(self) -> str:
+        """Names it as it is set up now: a breaker's name ends so, and a change is a new chance."""
+        return f"webhook/{self.id}/{self.version}"

@@ -258,7 +258,8 @@ class Asking:
         return answer
 
     def _breaker(self, workflow: Workflow) -> Breaker:
-        return self.breakers.of(workflow.provider, f"{workflow.id}/{workflow.version}")  # a new key is a new chance
+        own, behind = f"{workflow.id}/{workflow.version}", workflow.webhook  # a new key is a new chance
+        return self.breakers.of(workflow.provider, own if behind is None else f"{own}/{behind.credential}")
 
 
 def begun(tx: Tx, inquiry: Inquiry, workflow: Workflow, question: Question, terms: Terms) -> Begun | Refusal:

@@ -104,7 +104,7 @@ class Chatting:
 
     async def _asked(self, talk: Talk, place: _Place, inquiry: Inquiry, began: float) -> Told:
         answered = await self.asking.answer(inquiry)
-        await self.db.write(_finish, talk, place, answered)
+        await self.db.settle(_finish, talk, place, answered)
         asks = answered.answer.pause
         return Told(
             answer=answered.answer,

@@ -8,15 +8,16 @@ import structlog
 from attrs import define, field
 
 from daemon.codec import decode
+from daemon.domain.access import Actor, Role
 from daemon.domain.alert import AlertType, NewAlert, Severity
-from daemon.domain.dialogue import Dialogue, Line, Place
+from daemon.domain.dialogue import Dialogue, Line, Place, opens_to
 from daemon.domain.job import Job
 from daemon.engine.dialogue_shelf import Args, Elsewhere
 from daemon.engine.jobs import Done, Result, Snooze
 from daemon.engine.ports import DialogueStore
 from daemon.errors import NotFound, RemoteError, RemoteLimited
 from daemon.limits.retry import Retry
-from daemon.store import alerts, dialogues
+from daemon.store import alerts, dialogues, keys
 from daemon.store.database import Database
 from daemon.store.dialogues import Kept
 from daemon.store.tx import Tx
@@ -47,6 +48,8 @@ class Carrier:
                 await self._carry(dialogue_id, store)
         except RemoteError as error:
             return await self._later(dialogue_id, error)
+        except NotFound as error:  # deleted there again, under our hands
+            return Snooze(self.retry.delay(1, self.random), reason=error.code)
         self._failed = 0
         return Done()
 
@@ -70,13 +73,13 @@ class Carrier:
             log.debug("dialogue.carried", dialogue=dialogue_id, lines=len(lines))
 
     async def _opened(self, dialogue: Dialogue, store: DialogueStore) -> bool:
-        """Whether it is its user's there too. It was taken for new while the other store could not be asked."""
+        """Whether it opens there to who wrote here. It was taken for new while the other store could not be asked."""
         there = await store.open(dialogue)
-        if there.user_id == dialogue.user_id:
-            await self.db.write(dialogues.opened, dialogue.id)
+        dropped = await self.db.write(_settle, dialogue, there)
+        if dropped is None:
             return True
-        dropped = await self.db.write(_correct, there)
-        log.error("dialogue.owner_differs", dialogue=dialogue.id, lines=dropped)
+        if dropped:
+            log.error("dialogue.owner_differs", dialogue=dialogue.id, lines=dropped)
         return False
 
     async def _later(self, dialogue_id: str, error: RemoteError) -> Snooze:
@@ -101,7 +104,17 @@ def _purged(tx: Tx, dialogue_id: str) -> None:
     alerts.resolve(tx, AWAY)
 
 
-def _correct(tx: Tx, there: Dialogue) -> int:
+def _settle(tx: Tx, dialogue: Dialogue, there: Dialogue) -> int | None:
+    """It is as it is there. None: its lines may go there; else how many were dropped, for it is another's.
+
+    One that was forgotten meanwhile, or begun anew, is looked at again by the job that this has left.
+    """
+    kept = dialogues.get(tx, dialogue.id)
+    if kept is None or kept.dialogue is None or kept.dialogue.chat != dialogue.chat:
+        return 0
+    if opens_to(there, dialogue.user_id, _maker(tx, dialogue.made_by)):
+        dialogues.opened(tx, there)
+        return None
     dropped = dialogues.correct(tx, there)
     alerts.raise_(
         tx,
@@ -115,6 +128,16 @@ def _correct(tx: Tx, there: Dialogue) -> int:
         ),
     )
     return dropped
+
+
+def _maker(tx: Tx, name: str) -> Actor:
+    """Who began it here, with the rights of today; a key that is gone has the least."""
+    kind, _, key_id = name.partition(":")
+    if kind != "key":
+        return Actor(id=name, role=Role.OPERATOR)
+    found = keys.find(tx, key_id)
+    role, accounts = (Role.AGENT, None) if found is None else (found.key.role, found.key.accounts)
+    return Actor(id=name, role=role, accounts=accounts)
 
 
 def _tell(tx: Tx, error: RemoteError) -> None:

@@ -26,7 +26,7 @@ from daemon.errors import (
     Unavailable,
 )
 from daemon.limits.breaker import Breaker
-from daemon.store import audit, dialogues, jobs
+from daemon.store import audit, dialogues, jobs, pauses
 from daemon.store.database import Database
 from daemon.store.dialogues import Kept
 from daemon.store.tx import Tx
@@ -106,6 +106,11 @@ class Shelf:
         merged = {line.id: line for line in (*there, *ours)}  # `ours` as it was before: what has just gone is in both
         return _cut([merged[key] for key in sorted(merged)], limit)
 
+    def knows(self, tx: Tx, dialogue_id: str) -> bool:
+        """A unit of work: whether it is here, and was not forgotten."""
+        kept = dialogues.get(tx, dialogue_id)
+        return kept is not None and kept.dialogue is not None
+
     def keep(self, tx: Tx, dialogue: Dialogue, *lines: Line, request_id: str | None) -> Dialogue:
         """A unit of work: as the dialogue stands with these lines in it, on their way where they are to go."""
         held = dialogues.hold(tx, dialogue, self.place)
@@ -117,7 +122,7 @@ class Shelf:
 
     async def forget(self, dialogue: Dialogue, *, by: Actor) -> None:
         """Nothing of it is shown from now on. The other store forgets it as soon as it is reached."""
-        await self.db.write(_forget, dialogue.id, elsewhere=self.elsewhere is not None, by=by)
+        await self.db.write(_forget, dialogue, elsewhere=self.elsewhere is not None, by=by)
 
 
 def _kept(tx: Tx, dialogue_id: str, *, before: str | None, limit: int) -> tuple[Kept | None, list[Line], list[Line]]:
@@ -131,11 +136,12 @@ def _cut(lines: list[Line], limit: int, *, complete: bool = True) -> Excerpt:
     return Excerpt(lines=tuple(lines[-limit:]) if limit else (), more=len(lines) > limit, complete=complete)
 
 
-def _forget(tx: Tx, dialogue_id: str, *, elsewhere: bool, by: Actor) -> None:
-    dialogues.forget(tx, dialogue_id, elsewhere=elsewhere)
-    audit.record(tx, by, "dialogue.forgotten", f"dialogue:{dialogue_id}")
+def _forget(tx: Tx, dialogue: Dialogue, *, elsewhere: bool, by: Actor) -> None:
+    dialogues.forget(tx, dialogue.id, elsewhere=elsewhere)
+    pauses.remove(tx, dialogue.chat)  # what was answered so far is in it
+    audit.record(tx, by, "dialogue.forgotten", f"dialogue:{dialogue.id}")
     if elsewhere:
-        _send_on(tx, dialogue_id, by.request_id)
+        _send_on(tx, dialogue.id, by.request_id)
 
 
 def _send_on(tx: Tx, dialogue_id: str, request_id: str | None) -> None:

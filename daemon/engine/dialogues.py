@@ -21,6 +21,7 @@ from daemon.engine.follower import Follower
 from daemon.errors import Forbidden, RateLimited
 from daemon.ids import Ids
 from daemon.limits.turnstile import Turnstile
+from daemon.store import pauses
 from daemon.store.tx import Tx
 
 log = structlog.get_logger()
@@ -104,12 +105,11 @@ class Dialogues:
             thread=Thread(chat=dialogue.chat, user=remark.user_id, earlier=earlier),
         )
         told = await self.chatting.say(talk, by=by, follower=follower)
-        keep = partial(_keep, shelf=self.shelf, dialogue=dialogue, remark=remark, told=told, began=began, by=by)
-        question, answer = await self.shelf.db.settle(keep)
-        return Replied(question=question, answer=answer, told=told)
+        keep = partial(_keep, shelf=self.shelf, dialogue=dialogue, known=known is not None, remark=remark)
+        return await self.shelf.db.settle(keep, told=told, began=began, by=by)
 
     def _new(self, remark: Remark, now: datetime, by: Actor) -> Dialogue:
-        chat = "dlg-" + self.ids.new()  # another one after it was forgotten
+        chat = _chat(self.ids.new())  # another one after it was forgotten
         return Dialogue(id=remark.dialogue_id, user_id=remark.user_id, made_by=by.id, chat=chat, created_at=now)
 
     async def _earlier(self, dialogue: Dialogue) -> tuple[Said, ...]:
@@ -122,9 +122,15 @@ class Dialogues:
 
 
 def _keep(
-    tx: Tx, *, shelf: Shelf, dialogue: Dialogue, remark: Remark, told: Told, began: datetime, by: Actor
-) -> tuple[Line, Line]:
-    """What was said and what was answered, in one. Forbidden where it has turned out meanwhile to be another's."""
+    tx: Tx, *, shelf: Shelf, dialogue: Dialogue, known: bool, remark: Remark, told: Told, began: datetime, by: Actor
+) -> Replied:
+    """What was said and what was answered, in one. Forbidden where it has turned out meanwhile to be another's.
+
+    What was forgotten since it was `known` begins anew, in a chat that remembers nothing of it.
+    """
+    if known and not shelf.knows(tx, dialogue.id):
+        pauses.remove(tx, dialogue.chat)
+        dialogue = evolve(dialogue, made_by=by.id, chat=_chat(tx.new_id()), created_at=began)
     question = Line(
         id=tx.new_id(),
         dialogue_id=dialogue.id,
@@ -143,4 +149,8 @@ def _keep(
     )
     if not opens_to(shelf.keep(tx, dialogue, question, answer, request_id=by.request_id), remark.user_id, by):
         raise Forbidden("dialogue.not_yours")
-    return question, answer
+    return Replied(question=question, answer=answer, told=told)
+
+
+def _chat(name: str) -> str:
+    return f"dlg-{name}"

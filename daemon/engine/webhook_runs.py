@@ -163,11 +163,17 @@ class WebhookRuns:
         return pool
 
     def breaker_of(self, webhook: Webhook) -> Breaker:
-        return self.breakers.of(SERVICE, f"webhook/{webhook.id}/{webhook.version}")  # a change is a new chance
+        return self.breakers.of(SERVICE, webhook.credential)
+
+    def _barriers(self, webhook: Webhook) -> list[str]:
+        """Its own breaker's name, and those of the workflows that run through it."""
+        names = [credential for service, credential in self.breakers.standings() if service == SERVICE]
+        return [name for name in names if name.endswith(webhook.credential)]
 
     def forget(self, webhook: Webhook) -> None:
         """It is gone, or another one now."""
-        self.breakers.forget(SERVICE, f"webhook/{webhook.id}/{webhook.version}")
+        for credential in self._barriers(webhook):
+            self.breakers.forget(SERVICE, credential)
 
     @asynccontextmanager
     async def _near_seat(self, errand: Errand) -> AsyncIterator[None]:
@@ -233,7 +239,8 @@ class WebhookRuns:
             breaker.abandoned()
             raise
         if trial:
-            breaker.reset()
+            for credential in self._barriers(errand.webhook):
+                self.breakers.of(SERVICE, credential).reset()
         breaker.succeeded()
 
     def _delay(self, errand: Errand, started: datetime, error: N8nWebhookError) -> timedelta | None:

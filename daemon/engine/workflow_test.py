@@ -120,7 +120,7 @@ class WorkflowTests:
             put = question(before, workflow, line, resume=step, request_id=by.request_id)
             answer, run = await self._run(workflow, put, message, language, follower)
             log.info("workflow_test.run", trial=trial.id, workflow=workflow.id, success=run.success, ms=run.duration_ms)
-            return await self.db.write(trial_units.answered, before, workflow, put, answer, run, language, by=by)
+            return await self.db.settle(trial_units.answered, before, workflow, put, answer, run, language, by=by)
 
     def _step(self, trial: Trial, message: str) -> Step | None:
         """What the message is to what the workflow asks back; None where it asks nothing any more."""

@@ -89,7 +89,9 @@ class Outbound:
     """Made by `open_outbound`. Never follows a redirect, never uses a proxy, keeps no cookies.
 
     A call that may not be repeated gets a connection of its own: a kept one may die unseen, which makes its outcome
-    unknown for nothing. So does one that is guarded: a kept one was let through for somebody else.
+    unknown for nothing. So does one that is guarded: a kept one was let through for somebody else. Where an unknown
+    outcome is no harm, the caller may take a kept one all the same: a handshake with a distant service takes longer
+    than all else that is done here.
     """
 
     _once: aiohttp.ClientSession
@@ -145,10 +147,12 @@ class Outbound:
         most_bytes: int = MOST_BYTES,
         guarded: bool = False,
         plain: bool = False,
+        kept: bool = False,
     ) -> AsyncIterator[Stream]:
         """The head of the answer, and its body in pieces while the block runs.
 
         `guarded`: the URL comes from somebody who may not reach everything that we can; `plain`: http will do for it.
+        `kept`: over a connection that an earlier call left, if there is one.
         """
         call = Call(service, repeatable)
         with self._barred_told(), translated(call):
@@ -157,7 +161,7 @@ class Outbound:
             async with asyncio.timeout(_seconds(timeouts.first_byte)):
                 token = CALL.set(call)
                 try:
-                    response = await self._session(call).request(
+                    response = await self._session(call, kept=kept).request(
                         method,
                         url,
                         params=params,
@@ -178,10 +182,10 @@ class Outbound:
                 raise RemoteRefused("remote.redirected", service=service, host=_host_of(response))
             yield Stream(response.status, response.headers, response, call, timeouts.idle, most_bytes)
 
-    def _session(self, call: Call) -> aiohttp.ClientSession:
+    def _session(self, call: Call, *, kept: bool) -> aiohttp.ClientSession:
         if call.target is not None:
             return self._guarded
-        return self._kept if call.repeatable else self._once
+        return self._kept if call.repeatable or kept else self._once
 
     def _target(self, service: str, url: str, *, plain: bool) -> Target:
         try:

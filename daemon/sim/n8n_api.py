@@ -160,11 +160,11 @@ def execution_json(execution: Execution, *, whole: bool) -> dict[str, Any]:
     runs: dict[str, list[dict[str, Any]]] = {}
     rows = [] if execution.status in UNDER_WAY else execution.rows  # progress is not saved, by default
     for number, row in enumerate(rows):
-        before = rows[number - 1].name if number else None
-        runs.setdefault(row.name, []).append(_run_json(row, number, before))
+        before = next((other.name for other in reversed(rows[:number]) if not other.model), None)
+        runs.setdefault(row.name, []).append(_run_json(row, number, before, execution.told.question))
     result: dict[str, Any] = {"runData": runs}
-    if rows:
-        result["lastNodeExecuted"] = rows[-1].name
+    if rows:  # a model's node is asked by its agent's, which began before it and ends after it
+        result["lastNodeExecuted"] = next(row.name for row in reversed(rows) if not row.model)
     if execution.error:
         kind = "NodeCrashedError" if execution.status == "crashed" else "NodeOperationError"
         result["error"] = {
@@ -194,7 +194,7 @@ def _parameters(row: Row) -> dict[str, Any]:
     return {"model": {"__rl": True, "mode": "list", "value": row.model}} if row.model else {}
 
 
-def _run_json(row: Row, index: int, before: str | None) -> dict[str, Any]:
+def _run_json(row: Row, index: int, before: str | None, question: str) -> dict[str, Any]:
     outputs = row.output if isinstance(row.output, list) else [row.output]
     shown: dict[str, Any] = {
         "startTime": to_ms(row.started),
@@ -208,9 +208,11 @@ def _run_json(row: Row, index: int, before: str | None) -> dict[str, Any]:
     shown["data"] = {"main": [[{"json": output} for output in outputs]]}
     if any(row.tokens):
         prompt, completion = row.tokens
+        if not row.model:  # an agent's: what its models used, told once more
+            return {**shown, "metadata": {"tracing": {"llm.tokens.in": prompt, "llm.tokens.out": completion}}}
         usage = {"promptTokens": prompt, "completionTokens": completion, "totalTokens": prompt + completion}
         shown["data"] = {"ai_languageModel": [[{"json": {"response": {}, "tokenUsage": usage}}]]}
-        shown["metadata"] = {"tracing": {"llm.tokens.input": prompt, "llm.tokens.output": completion}}
+        shown["inputOverride"] = {"ai_languageModel": [[{"json": {"messages": [f"Human: {question}"]}}]]}
     return shown
 
 

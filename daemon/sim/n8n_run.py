@@ -162,8 +162,8 @@ class Runner:
         tokens = (script.input_tokens, script.output_tokens)
         seconds = script.delay_s or 0.001
         if any(tokens):
+            self._ran(execution, "AI Agent", "@n8n/n8n-nodes-langchain.agent", items, seconds, tokens=tokens)
             self._ran(execution, "OpenAI Chat Model", MODEL, {}, seconds, tokens=tokens, model=script.model)
-            self._ran(execution, "AI Agent", "@n8n/n8n-nodes-langchain.agent", items, seconds)
         else:
             self._ran(execution, "Code", "n8n-nodes-base.code", items, seconds)
         if execution.flow.mode == "responseNode" and execution.flow.has_respond_node:

@@ -52,14 +52,7 @@ def hold(tx: Tx, dialogue: Dialogue, place: Place) -> Dialogue:
 def correct(tx: Tx, dialogue: Dialogue) -> int:
     """It is somebody else's: what was said here under its name does not belong to it. How many lines those were."""
     gone = tx.run("DELETE FROM dialogue_lines WHERE dialogue_id = $1 AND place <> 'copy'", dialogue.id)
-    tx.run(
-        "UPDATE dialogues SET user_id = $2, made_by = $3, chat = $4, place = 'copy', created_ms = $5 WHERE id = $1",
-        dialogue.id,
-        dialogue.user_id,
-        dialogue.made_by,
-        dialogue.chat,
-        to_ms(dialogue.created_at),
-    )
+    opened(tx, dialogue)
     return gone
 
 
@@ -109,9 +102,16 @@ def waiting(tx: Tx) -> int:
     return int(tx.value("SELECT count(*) FROM dialogue_lines WHERE place = 'outgoing'"))
 
 
-def opened(tx: Tx, dialogue_id: str) -> None:
-    """The other store has the dialogue."""
-    tx.run("UPDATE dialogues SET place = 'copy' WHERE id = $1", dialogue_id)
+def opened(tx: Tx, dialogue: Dialogue) -> None:
+    """The other store has the dialogue, as it is given."""
+    tx.run(
+        "UPDATE dialogues SET user_id = $2, made_by = $3, chat = $4, place = 'copy', created_ms = $5 WHERE id = $1",
+        dialogue.id,
+        dialogue.user_id,
+        dialogue.made_by,
+        dialogue.chat,
+        to_ms(dialogue.created_at),
+    )
 
 
 def carried(tx: Tx, lines: Sequence[Line]) -> None:

@@ -9,7 +9,8 @@ PROBE = "probe"
 _GREATEST = """
 SELECT max(id) FROM (
     SELECT max(id) AS id FROM messages UNION ALL SELECT max(id) FROM sends
-    UNION ALL SELECT max(id) FROM jobs UNION ALL SELECT max(id) FROM turns)
+    UNION ALL SELECT max(id) FROM jobs UNION ALL SELECT max(id) FROM turns
+    UNION ALL SELECT max(id) FROM dialogue_lines UNION ALL SELECT max(id) FROM workflow_test_lines)
 """
 
 

@@ -20,6 +20,7 @@ from click.testing import CliRunner, Result
 from daemon.cli.chat_screen import shortened, tidy
 from daemon.cli.main import cli
 from daemon.sim.fastgpt_script import Script
+from daemon.sim.n8n import n8n_simulator
 from daemon.sim.openai import DEMO_KEY, DEMO_MODEL, openai_simulator
 from tests.flows.house import House, house
 from tests.flows.test_a_workflow_asks_back import SELECT
@@ -133,7 +134,7 @@ async def test_one_question_has_its_answer_alone_on_stdout_and_the_rest_beside_i
         assert re.search(r"^  ✓ start +\d+ ms$", done.stderr, re.MULTILINE)
         assert re.search(r"^  ✓ intent +200 ms  产品咨询$", done.stderr, re.MULTILINE)
         assert re.search(r"^  ✓ llm +\d+ ms  收到：多少钱$", done.stderr, re.MULTILINE)
-        assert re.search(r"^  \d\.\d\d s, 12 \+ 3 tokens, 0\.5 points, 0\.0075 CNY$", done.stderr, re.MULTILINE)
+        assert re.search(r"^  \d\.\d\d s · 12 \+ 3 tokens · 0\.5 points · 0\.0075 CNY$", done.stderr, re.MULTILINE)
         assert "\x1b" not in done.output
         assert await sessions(here) == []
         assert (await here.api.get("/api/v1/costs/records"))["total"] == 0
@@ -144,7 +145,8 @@ async def test_a_message_is_taken_from_a_pipe_and_the_only_workflow_needs_no_nam
         done = await qiaod(here, "--no-nodes", "--var", "vip=true", "--var", "who=王", typed="第一行\n第二行\n")
         assert (done.exit_code, done.stdout) == (0, "收到：第一行\n第二行\n"), done.output
         assert "llm" not in done.stderr
-        (asked,) = here.fastgpt.ledger.of("*/chat/completions")
+        assert (await qiaod(here, "--once", "两行\n\n")).stdout == "收到：两行\n\n"
+        asked, _ = here.fastgpt.ledger.of("*/chat/completions")
         assert asked.body["variables"] == {"vip": True, "who": "王"}
 
 
@@ -159,12 +161,17 @@ async def test_a_program_gets_the_message_with_its_nodes_and_usage_in_one_line(t
 
 
 async def test_any_provider_is_talked_with(tmp_path: Path) -> None:
-    async with house(tmp_path) as here, openai_simulator() as model:
+    async with house(tmp_path) as here, openai_simulator() as model, n8n_simulator() as n8n:
+        hook = await here.api.post("/api/v1/webhooks", {"task_type": "orders", "url": n8n.webhook()})
+        await another(here, "Orders", provider="n8n", base_url=None, key=None, webhook_id=hook["id"])
+        ran = await qiaod(here, "Orders", "--once", "在吗")
+        assert (ran.exit_code, ran.stdout) == (0, "收到：在吗\n"), ran.output
+        assert re.search(r"^  ✓ workflow .*\n  \d\.\d\d s · 0 CNY$", ran.stderr, re.MULTILINE)
         await another(here, "Plain", provider="openai", base_url=model.base_url, key=DEMO_KEY, model=DEMO_MODEL)
         done = await qiaod(here, "Plain", "--once", "在吗")
         assert (done.exit_code, done.stdout) == (0, "收到：在吗\n"), done.output
         assert re.search(r"^  ✓ llm ", done.stderr, re.MULTILINE)
-        assert len(model.asked) == 1
+        assert (len(model.asked), len(n8n.runs)) == (1, 1)
 
 
 async def test_a_workflow_that_fails_ends_with_69_and_says_why(tmp_path: Path) -> None:
@@ -286,3 +293,12 @@ def test_what_a_service_says_moves_no_cursor_and_is_shortened_by_its_width() -> 
     assert tidy("a\x1b[2Jb\x07\r\n\tc\u202e") == "a[2Jb\n\tc"
     assert shortened("一二三\n四五", 9) == "一二三 …"
     assert shortened("abc", 8) == "abc"
+
+
+async def test_a_shell_completes_the_names_of_workflows_and_is_told_nothing_without_a_daemon(tmp_path: Path) -> None:
+    asked = {"_QIAOD_COMPLETE": "bash_complete", "COMP_WORDS": "qiaod chat S", "COMP_CWORD": "2"}
+    async with house(tmp_path) as here:
+        await another(here, "Other")
+        assert (await qiaod(here, **asked)).output == "plain,Sales\n"
+    nothing = CliRunner().invoke(cli, env={**asked, "QIAOD_DAEMON_STATE_DIR": str(tmp_path)}, prog_name="qiaod")
+    assert nothing.output.strip() == ""

@@ -1,11 +1,14 @@
 """The demo: it comes about from beginning to end, and what does not come about, or comes twice, is told."""
 
+import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import aiohttp
 import pytest
 from attrs import evolve
 
@@ -17,8 +20,10 @@ from daemon.cli.demo_story import SCENES, perform
 from daemon.sim.fastgpt import fastgpt_simulator
 from daemon.sim.faults import Fault, Kind
 from daemon.sim.gewe import GeweSimulator, gewe_simulator
+from daemon.sim.n8n import n8n_simulator
+from daemon.sim.openai import openai_simulator
 from daemon.sim.sent import Sent
-from daemon.texts import TEXTS
+from daemon.texts import TEXTS, render
 
 PEOPLE: tuple[tuple[str, Scene], ...] = (("people", people_write),)
 
@@ -36,7 +41,7 @@ def test_the_whole_demo_comes_about(tmp_path: Path) -> None:
     )
     assert (shown.returncode, shown.stderr) == (0, ""), shown.stdout + shown.stderr
     told = shown.stdout
-    assert re.findall(r"^(\d)\. ", told, re.MULTILINE) == [str(number) for number in range(1, 9)]
+    assert re.findall(r"^(\d+)\. ", told, re.MULTILINE) == [str(number) for number in range(1, 14)]
     for step in (
         r"Bao   asked      我想问一下 / 上次那款 / 还有货吗",
         r"Chen  sent       @Chen.收到：明天几点开会？",
@@ -50,10 +55,24 @@ def test_the_whole_demo_comes_about(tmp_path: Path) -> None:
         r"Gao   left alone from now on \(stop_word\)",
         r"campaign   begun: 2 recipients, 1 left out",
         r"batch      3 of 3 answered, .+ points",
-        r"fastgpt    11 calls, .+ CNY",
+        r"Han   answered   fastgpt, \d\.\d\d s, \d+ tokens, [\d.]+ points",
+        r"Ida   answered   n8n, \d\.\d\d s, 150 tokens, 0 points",
+        r"Jin   answered   openai, \d\.\d\d s, \d+ tokens, 0 points",
+        r"Ida   charged    n8n, 0\.002 CNY",
+        r"Ida   alert      A person is wanted: .+",
+        r"Ida   taken over: system, until .+",
+        r"website    the answer: 收到：你们在哪里？",
+        r"/v1        Demo model: 收到：用一句话介绍绿茶 \(\d+ tokens\)",
+        r"node       knowledge   120 ms  .+",
+        r"webhook    ragAI: n8n ran, 1 call, \d+ ms",
+        r"webhook    ragAI: from the cache, 0 calls, \d+ ms",
+        r"fastgpt    13 calls, .+ CNY",
+        r"n8n        3 calls, .+ CNY",
+        r"openai     2 calls, .+ CNY",
     ):
         assert re.search(rf"^\d\d:\d\d:\d\d\.\d{{3}}  {step}$", told, re.MULTILINE), (step, told)
-    assert "All 12 messages reached their people exactly once, and FastGPT answered 11 questions." in told
+    assert "refused as a webhook: http://169.254.169.254/latest/meta-data/" in told
+    assert "All 16 messages reached their people exactly once. FastGPT answered 14 questions, n8n ran 3 times" in told
     assert list(tmp_path.iterdir()) == []
 
 
@@ -114,23 +133,53 @@ def _sent(gewe: GeweSimulator, to: str, text: str) -> Sent:
 
 
 async def test_a_second_time_a_stranger_and_a_missing_friend_are_all_found() -> None:
-    async with gewe_simulator() as gewe, fastgpt_simulator() as fastgpt:
+    async with (
+        gewe_simulator() as gewe,
+        fastgpt_simulator() as fastgpt,
+        n8n_simulator() as n8n,
+        openai_simulator() as model,
+        aiohttp.ClientSession() as http,
+    ):
         due, words = Due(), echo("在吗？")
         due.text(ANN.wxid, words)
         sent = _sent(gewe, ANN.wxid, words)
         gewe.sends.add(sent)
-        assert due.wrong(gewe, fastgpt) == []
+        assert due.wrong(gewe, fastgpt, n8n, model) == []
+        async with http.post(n8n.webhook(), json={"chatInput": "hi"}) as answered:
+            assert answered.status == 200
         gewe.sends.add(evolve(sent, new_msg_id=gewe.sends.new_id()))
         gewe.sends.add(_sent(gewe, "wxid_stranger", "hello"))
         due.friends.append(ANN.wxid)
         due.questions = 1
-        found = [(one.what, one.name, one.got, one.due) for one in due.wrong(gewe, fastgpt)]
+        found = [(one.what, one.name, one.got, one.due) for one in due.wrong(gewe, fastgpt, n8n, model)]
     assert found == [
         ("texts", NAMES[ANN.wxid], [words, words], [words]),
         ("texts", "wxid_stranger", ["hello"], []),
         ("friends", "GeWe", 0, 1),
         ("questions", "FastGPT", 0, 1),
+        ("questions", "n8n", 1, 0),
     ]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_is_to_be_tried_are_commands_a_shell_takes(language: str) -> None:
+    facts = {
+        "url": "http://q",
+        "key": "qk_1",
+        "gewe": "http://g",
+        "folder": "/f",
+        "command": "qiaod",
+        "workflow": "w-1",
+    }
+    lines = [shlex.split(line) for line in render("demo.try", language, facts).splitlines() if line.startswith("  ")]
+    bodies = [json.loads(line[line.index("-d") + 1]) for line in lines if "-d" in line]
+    assert [set(body) for body in bodies] == [
+        {"model", "messages", "stream"},
+        {"user_id", "message", "workflow_id"},
+        {"task_type", "chatInput", "sessionId"},
+        {"app_id", "wxid", "text"},
+    ]
+    assert ["STATE_DIRECTORY=/f", "qiaod", "chat", "Demo"] in lines
 
 
 def test_every_text_that_is_asked_for_exists() -> None:

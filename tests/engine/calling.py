@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,7 +13,7 @@ from attrs import define, evolve, field
 
 from daemon.domain.access import Actor, Role
 from daemon.domain.webhook import CacheTerms, Method, RetryTerms, Webhook, WebhookAuth
-from daemon.domain.webhook_call import WebhookAnswer, WebhookRequest
+from daemon.domain.webhook_call import WebhookAnswer, WebhookRequest, WebhookRun
 from daemon.domain.workflow import NodeBegun
 from daemon.engine.ai_webhooks import AiWebhooks, Task
 from daemon.engine.pressure import Pressure
@@ -84,7 +84,7 @@ class Wire:
             raise outcome
         return outcome
 
-    async def look_up(self, *_: object, **__: object) -> None:
+    async def look_up(self, _webhook: Webhook, _request: WebhookRequest, *, since: datetime) -> WebhookRun | None:  # noqa: ARG002
         return None
 
 

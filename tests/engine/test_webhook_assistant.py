@@ -27,9 +27,10 @@ from daemon.domain.workflow import (
 from daemon.engine import webhook_runs
 from daemon.engine.webhook_assistant import QuestionCalls, WebhookAssistant
 from daemon.errors import N8nRan, N8nRefused, N8nTimeoutError, RemoteLimited, RemoteUnavailable
+from daemon.limits.breaker import State, Why
 from daemon.secret import Secret
 from tests.clock import FakeClock
-from tests.engine.calling import Bench, Wire, bench
+from tests.engine.calling import ANN, TASK, Bench, Wire, bench
 
 API = N8nApi(url="https://n8n.example.com", key=Secret("the key of the API"), workflow_id="w1")
 NODE = Node(id="n", name="AI Agent", kind="agent", seconds=1.0, failed=False)
@@ -180,6 +181,17 @@ async def test_a_webhook_without_a_free_seat_is_told_as_a_limit_so_that_seats_of
         b.wire.gate.set()
         assert (await first).text == "hi"
         assert b.runs.seat_of(webhook).in_flight == 0
+
+
+async def test_a_trial_that_succeeds_ends_the_rest_of_the_workflows_behind_it_too(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        webhook = await b.hook()
+        held = b.runs.breakers.of("n8n", f"wf1/1/{webhook.credential}")
+        others = b.runs.breakers.of("n8n", "wf2/1/webhook/other/1")
+        for breaker in (held, others):
+            breaker.hold(Why.CREDENTIAL_REJECTED)
+        await b.desk.test(webhook.id, TASK, dry=False, by=ANN)
+        assert (held.state, others.state) == (State.CLOSED, State.OPEN)
 
 
 async def test_one_that_is_switched_off_is_not_called(tmp_path: Path) -> None:

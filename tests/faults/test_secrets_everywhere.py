@@ -14,8 +14,12 @@ import pytest
 from attrs import define
 
 from daemon.clock import SystemClock
+from daemon.codec import encode
 from daemon.face import TABLES
 from daemon.net.server.routes import Route
+from daemon.sim.faults import Fault, Kind
+from daemon.sim.supabase import DEMO_KEY as SERVICE_KEY
+from daemon.sim.supabase import SupabaseSimulator, supabase_simulator
 from daemon.store.backup import make
 from tests.faults.living import ACCOUNTS, PATIENCE
 from tests.faults.test_secrets_stay_in import (
@@ -52,13 +56,13 @@ class Ring:
 
     def canaries(self, it: Mine) -> set[str]:
         masters = {self.master.hex(), b64encode(self.master).decode(), self.master.decode("latin-1")}
-        return it.canaries() | {*self.keys.values(), self.rotated, self.cookie, PASSWORD} | masters
+        return it.canaries() | {*self.keys.values(), self.rotated, self.cookie, PASSWORD, SERVICE_KEY} | masters
 
 
 @asynccontextmanager
 async def furnished(folder: Path, *, bug: str = "") -> AsyncIterator[tuple[Mine, Ring]]:
     master = secrets.token_bytes(32)
-    async with mine(folder, bug=bug, more={"QIAOD_MASTER_KEY": master.hex()}) as it:
+    async with supabase_simulator() as supabase, mine(folder, bug=bug, more=environ(master, supabase)) as it:
         made = {role: await it.daemon.call("POST", "/api/v1/keys", {"name": role, "role": role}) for role in SHOWN}
         assert {status for status, _ in made.values()} == {201}
         keys = {role: document["key"] for role, (_, document) in made.items()}
@@ -79,7 +83,33 @@ async def furnished(folder: Path, *, bug: str = "") -> AsyncIterator[tuple[Mine,
         status, begun = await it.daemon.call("POST", f"{ACCOUNTS}/{other}/login", proxy)
         assert status == 200, begun
         ids = {"account_id": it.account["id"], "key_id": rotated, "workflow_id": it.account["workflow_id"]}
+        await chat_goes_wrong(it, supabase)
         yield it, Ring(keys, old, cookie, master, ids)
+
+
+def environ(master: bytes, supabase: SupabaseSimulator) -> dict[str, str]:
+    chat = {"QIAOD_CHAT_STORE": "supabase", "QIAOD_CHAT_SUPABASE_URL": supabase.url, "QIAOD_SUPABASE_KEY": SERVICE_KEY}
+    return {"QIAOD_MASTER_KEY": master.hex(), **chat}
+
+
+async def chat_goes_wrong(it: Mine, supabase: SupabaseSimulator) -> None:
+    """Supabase says our own key back to us in all that it refuses, to callers and to the job that carries lines."""
+    said = encode({"message": f"Invalid API key: {SERVICE_KEY} for {TEXT}"}).decode()
+    for status, body in (
+        (401, said),
+        (400, f"apikey={SERVICE_KEY}"),
+        (503, said),
+        (200, f"<html>{SERVICE_KEY}</html>"),
+    ):
+        fault = supabase.faults.add(Fault(kind=Kind.STATUS, status=status, body=body))
+        told = await it.daemon.call("POST", f"/api/chat/c{status}", {"user_id": "ann", "message": TEXT})
+        assert told[0] == 200, told
+        await it.daemon.call("GET", f"/api/chat/c{status}/history?user_id=ann")
+        await it.daemon.call("DELETE", "/api/chat/unknown?user_id=ann")
+        supabase.faults.remove(fault)
+    supabase.faults.add(Fault(kind=Kind.STATUS, status=401, body=said, path="*/qiaod_messages"))
+    await it.daemon.call("POST", "/api/chat/away", {"user_id": "ann", "message": TEXT})
+    await it.ended("/api/v1/jobs?lane=dialogue", "state", {"ready"})
 
 
 async def learn(it: Mine, ring: Ring) -> None:
@@ -189,3 +219,6 @@ async def test_a_daemon_whose_redactor_is_blind_shows_it_to_somebody(tmp_path: P
         await it.ended(SENDS, "error", {"gewe.unauthorized"})
         text: dict[str, Any] = {"sends": await local(it, SENDS)}
         assert found(ring.canaries(it), text)
+        await it.daemon.stop()
+        log = {f"log {number}": line for number, line in enumerate(it.daemon.lines)}
+        assert found({SERVICE_KEY}, log)  # Supabase's key was there to be seen

@@ -10,9 +10,11 @@ import aiohttp
 from attrs import define, field
 
 from daemon.codec import encode, parse
+from daemon.sim.openai import DEMO_KEY
 
 FOLDER = Path(__file__).parent / "n8n"
 UNPUBLISHED = "unpublished"
+LAST = "waits"  # of those that are published, in the order of their names
 UNPUBLISHING = 409  # goes on for a moment after it is told to be done
 CREDENTIALS = {  # by n8n's name of the kind; `secret` is what a caller says
     "httpBasicAuth": {"user": "ann", "password": "test-password-1"},
@@ -29,6 +31,7 @@ class RealN8n:
     url: str
     key: str
     worker: str
+    model_port: int  # of the simulated model that its agent asks, on this machine
     ids: dict[str, str] = field(factory=dict)  # of workflows, by file
     credentials: dict[str, str] = field(factory=dict)  # their ids, by kind
 
@@ -55,9 +58,7 @@ class RealN8n:
         assert status < 300, (method, path, status, raw)
         return parse(raw) if raw else None
 
-    async def told(
-        self, http: aiohttp.ClientSession, method: str, path: str, body: Any = None
-    ) -> tuple[int, bytes]:
+    async def told(self, http: aiohttp.ClientSession, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
         headers = {"X-N8N-API-KEY": self.key, "Content-Type": "application/json"}
         data = None if body is None else encode(body)
         async with http.request(method, f"{self.url}/api/v1{path}", data=data, headers=headers) as response:
@@ -78,8 +79,9 @@ class RealN8n:
 
 async def deployed(n8n: RealN8n) -> None:
     """All published but one, and answering."""
+    model = {"openAiApi": {"apiKey": DEMO_KEY, "url": f"http://127.0.0.1:{n8n.model_port}/v1", "header": False}}
     async with aiohttp.ClientSession() as http:
-        for kind, data in CREDENTIALS.items():
+        for kind, data in {**CREDENTIALS, **model}.items():
             made = await n8n.ask(http, "POST", "/credentials", {"name": n8n.named(kind), "type": kind, "data": data})
             n8n.credentials[kind] = made["id"]
         for file in sorted(FOLDER.glob("*.json")):
@@ -87,8 +89,7 @@ async def deployed(n8n: RealN8n) -> None:
             n8n.ids[file.stem] = workflow["id"]
             if file.stem != UNPUBLISHED:
                 await n8n.ask(http, "POST", f"/workflows/{workflow['id']}/activate")
-                last = file.stem
-        await answering(n8n, http, last)
+        await answering(n8n, http, LAST)
 
 
 def placed(workflow: dict[str, Any], n8n: RealN8n) -> dict[str, Any]:
@@ -106,11 +107,11 @@ def placed(workflow: dict[str, Any], n8n: RealN8n) -> dict[str, Any]:
 
 
 async def answering(n8n: RealN8n, http: aiohttp.ClientSession, name: str) -> None:
-    """Publishing takes effect some 0.3 s later; the last tells of all."""
+    """Publishing takes effect some 0.3 s later; the last tells of all. Asked by a method that it does not take."""
     async with asyncio.timeout(20):
         while True:
-            async with http.request("OPTIONS", n8n.webhook(name)) as response:
-                if response.ok:
+            async with http.get(n8n.webhook(name)) as response:
+                if b"Did you mean" in await response.read():
                     return
             await asyncio.sleep(0.05)
 
@@ -123,7 +124,15 @@ async def removed(n8n: RealN8n) -> None:
                 await n8n.ask(http, "POST", f"/workflows/{one['id']}/deactivate")
         async with asyncio.timeout(30):
             for one in workflows:
-                while (await n8n.told(http, "DELETE", f"/workflows/{one['id']}"))[0] == UNPUBLISHING:
-                    await asyncio.sleep(0.1)
+                await gone(n8n, http, f"/workflows/{one['id']}")
         for one in [one async for one in n8n.listed(http, "/credentials")]:
             await n8n.ask(http, "DELETE", f"/credentials/{one['id']}")
+
+
+async def gone(n8n: RealN8n, http: aiohttp.ClientSession, path: str) -> None:
+    while True:
+        status, said = await n8n.told(http, "DELETE", path)
+        if status != UNPUBLISHING:
+            assert status < 300, said
+            return
+        await asyncio.sleep(0.1)

@@ -1,19 +1,32 @@
 """A real n8n, called through the whole daemon: what its answers, its errors and its records are made of."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from attrs import define
+from attrs import define, evolve
 
+from daemon.clock import SystemClock
 from daemon.codec import parse
+from daemon.domain.webhook import N8nApi
+from daemon.domain.webhook_call import RunState, WebhookRun
+from daemon.engine.targets import Targets
+from daemon.errors import N8nTimeoutError
+from daemon.net.n8n.client import N8nWebhookClient
+from daemon.net.outbound import open_outbound
+from daemon.secret import Redactor, Secret
+from daemon.sim.openai import OpenAiSimulator
+from daemon.sim.openai_script import Script as OpenAiScript
 from tests.flows.house import Api, plainly, quick, running_daemon
 from tests.flows.test_workflow_test import PATH as TRIALS
 from tests.integration.real_n8n import CREDENTIALS, FOLDER, SECRET, RealN8n
+from tests.net.n8n.calls import REQUEST, WEBHOOK
 
 pytestmark = pytest.mark.integration
 
@@ -77,7 +90,7 @@ async def opened(n8n: RealN8n, folder: Path) -> AsyncIterator[Place]:
         ("array", "one", [{"output": "one"}, {"output": "two"}]),
         ("nothing", "", []),
         ("ack", "", {"message": "Workflow was started"}),
-        ("file", "", {"content_type": "text/plain", "bytes": len(SAID.encode())}),
+        ("file", "", {"content_type": "image/png", "bytes": 8}),
         ("streamed", SAID, {"output": SAID}),
         ("waits", SAID, ...),
         ("of-shop", "seven", {"output": "seven"}),
@@ -226,3 +239,65 @@ async def test_a_failed_run_tells_which_node_failed(place: Place) -> None:
         ("Webhook", True),
         ("Breaks", False),
     ]
+
+
+async def test_a_run_that_nobody_waited_for_is_found_while_it_goes_on_and_once_it_has_ended(n8n: RealN8n) -> None:
+    api = N8nApi(url=n8n.url, key=Secret(n8n.key), workflow_id=n8n.ids["waits"])
+    hook = evolve(WEBHOOK, url=n8n.webhook("waits"), timeout=timedelta(seconds=1), api=api)
+    now = SystemClock().now()
+    ours, other = (evolve(REQUEST, call_id=name, sent_at=now) for name in (f"ours-{now}", f"other-{now}"))
+    async with open_outbound(Redactor(), Targets.of([n8n.host])) as outbound:
+        caller = N8nWebhookClient(outbound, SystemClock())
+
+        async def state() -> WebhookRun | None:
+            return await caller.look_up(hook, ours, since=now)
+
+        assert await state() is None
+        for request in (ours, other):
+            with pytest.raises(N8nTimeoutError):
+                await caller.call(hook, request)
+        running = await state()
+        assert running is not None
+        assert (bool(running.id), running.state) == (True, RunState.RUNNING)
+        async with asyncio.timeout(20):
+            while True:
+                ended = await state()
+                if ended is None or ended.state is not RunState.RUNNING:
+                    break
+                await asyncio.sleep(0.1)
+    assert ended is not None
+    assert (ended.id, ended.state) == (running.id, RunState.SUCCEEDED)
+    assert ended.answer is not None
+    assert ended.answer.text == "收到：hello"
+    assert [node.name for node in ended.nodes] == ["Webhook", "Wait", "Answer"]
+
+
+async def test_a_workflow_that_is_set_up_rightly_passes_every_step_of_its_check(place: Place) -> None:
+    for name, steps in (
+        ("rag-ai", dict.fromkeys(("connect", "key", "app", "published", "run"), "ok")),
+        ("of-shop", dict.fromkeys(("connect", "key", "app", "published", "run"), "ok")),
+        ("chat", dict.fromkeys(("connect", "key", "app", "published", "run"), "ok")),
+        ("unpublished", {"connect": "ok", "key": "ok", "app": "ok", "published": "failed", "run": "skipped"}),
+    ):
+        workflow_id = await place.workflow(name)
+        told = await place.api.post(f"/api/v1/workflows/{workflow_id}/check", {"run": True})
+        assert {one["step"]: one["found"] for one in told["steps"]} == steps, (name, told)
+
+
+async def test_an_agent_streams_its_words_and_its_model_tells_its_tokens(place: Place, model: OpenAiSimulator) -> None:
+    model.play(OpenAiScript(answer="一二三四五六七八九", chunks=3))
+    workflow_id = await place.workflow("agent")
+    status, told = await place.ask("agent")
+    assert (status, told["output"]) == (200, "一二三四五六七八九")
+    details = (await place.tried(workflow_id))["meta"]["nodeDetails"]
+    assert [detail["nodeId"] for detail in details] == ["Webhook", "AI Agent", "Model"]
+    assert details[1]["output"] == "一二三四五六七八九"
+    assert f"Human: {TASK['chatInput']}" in details[2]["input"]
+    assert '"tokenUsage"' in details[2]["output"]
+
+
+async def test_a_model_that_fails_within_a_stream_is_told(place: Place, model: OpenAiSimulator) -> None:
+    model.play(OpenAiScript(mishap="error-before"))
+    await place.hook("agent")
+    status, problem = await place.ask("agent")
+    assert (status, problem["reason"], problem["may_have_run"]) == (502, "n8n.failed", True)

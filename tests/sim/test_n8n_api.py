@@ -77,17 +77,34 @@ async def test_an_execution_tells_its_nodes_their_time_and_their_tokens() -> Non
         bare = await caller.api("executions/1")
 
     result = shown.json["data"]["resultData"]
-    assert list(result["runData"]) == ["Webhook", "Intent", "OpenAI Chat Model", "AI Agent"]
+    assert list(result["runData"]) == ["Webhook", "Intent", "AI Agent", "OpenAI Chat Model"]
     assert result["lastNodeExecuted"] == "AI Agent"
     webhook, intent = result["runData"]["Webhook"][0], result["runData"]["Intent"][0]
     assert webhook["data"]["main"][0][0]["json"]["headers"]["idempotency-key"] == "k-1"
     assert webhook["data"]["main"][0][0]["json"]["body"] == ASKED
     assert (intent["executionTime"], intent["executionStatus"]) == (250, "success")
     assert intent["source"] == [{"previousNode": "Webhook"}]
-    model = result["runData"]["OpenAI Chat Model"][0]
+    agent, model = result["runData"]["AI Agent"][0], result["runData"]["OpenAI Chat Model"][0]
     assert model["data"]["ai_languageModel"][0][0]["json"]["tokenUsage"]["totalTokens"] == 15
-    assert shown.json["workflowData"]["nodes"][2]["parameters"]["model"]["value"] == "gpt-4o-mini"
+    assert (model["source"], agent["source"]) == ([{"previousNode": "AI Agent"}], [{"previousNode": "Intent"}])
+    assert model["inputOverride"]["ai_languageModel"][0][0]["json"]["messages"] == [f"Human: {ASKED['chatInput']}"]
+    assert agent["metadata"]["tracing"] == {"llm.tokens.in": 12, "llm.tokens.out": 3}
+    assert shown.json["workflowData"]["nodes"][3]["parameters"]["model"]["value"] == "gpt-4o-mini"
     assert "data" not in bare.json
+
+
+async def test_a_run_under_way_tells_what_it_was_given_and_nothing_of_its_nodes() -> None:
+    async with n8n(flow(delay_s=30)) as (sim, caller):
+        asked = asyncio.create_task(caller.ask())
+        await sim.wait_for_runs(1, status="running")
+        shown = await caller.api("executions/1?includeData=true")
+        asked.cancel()
+
+    data = shown.json["data"]
+    assert (shown.json["status"], data["resultData"]) == ("running", {"runData": {}})
+    (begins,) = data["executionData"]["nodeExecutionStack"]
+    assert begins["source"] is None
+    assert begins["data"]["main"][0][0]["json"]["body"] == ASKED
 
 
 async def test_a_failure_names_its_node() -> None:

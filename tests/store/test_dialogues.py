@@ -1,6 +1,7 @@
 """The chat API's conversations in the store: whose they are, what is on its way, what is old."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from daemon.domain.access import Actor, Role
 from daemon.domain.dialogue import Dialogue, Line, Place, opens_to
 from daemon.ids import Ids
 from daemon.store import dialogues
+from daemon.store.database import open_database
 from daemon.store.retention import Cursor, Keep, prune_once
 from daemon.store.tx import Tx
 from tests.clock import FakeClock
@@ -154,3 +156,17 @@ def test_what_was_written_under_anothers_name_is_dropped() -> None:
 def test_whom_a_conversation_opens_to(user: str, by: Actor, opens: bool) -> None:
     tx = open_tx()
     assert opens_to(dialogue(tx), user, by) is opens
+
+
+async def test_lines_stay_in_order_over_a_restart_though_the_clock_was_set_back(tmp_path: Path) -> None:
+    clock = FakeClock()
+
+    def said(tx: Tx) -> str:
+        dialogues.hold(tx, dialogue(tx), Place.HERE)
+        return say(tx, "x").id
+
+    async with open_database(tmp_path / "qiaod.db", clock) as db:
+        before = await db.write(said)
+    clock.jump_wall(-86_400)
+    async with open_database(tmp_path / "qiaod.db", clock) as db:
+        assert await db.write(said) > before

@@ -12,7 +12,7 @@ from daemon.domain.access import Role
 from daemon.domain.dialogue import Line
 from daemon.engine.dialogues import Remark, Replied
 from daemon.engine.follower import Follower
-from daemon.errors import Invalid, QiaodError, RemoteError, StoreUnavailable, Unavailable
+from daemon.errors import Invalid, OutcomeUnknown, QiaodError, RemoteError, StoreUnavailable, Unavailable
 from daemon.net.api.fastgpt import MOST_MESSAGE, AskedBackView, PieceEvent, RunUsageView, asked_back, usage_view
 from daemon.net.api.fields import Identifier
 from daemon.net.api.services import DIALOGUES, WORKFLOW_DESK
@@ -85,6 +85,7 @@ class AnswerFailed(QiaodError):
     def __init__(self, reason: QiaodError) -> None:
         super().__init__(reason.code, **reason.facts)
         self.retry_after = getattr(reason, "retry_after", None)
+        self.may_have_run = isinstance(reason, OutcomeUnknown) or getattr(reason, "may_have_run", False)
 
     def text(self, language: str = "en") -> str:
         return QiaodError("chat.failed").text(language)

@@ -23,8 +23,8 @@ STATES = {
     "canceled": RunState.STOPPED,
     "waiting": RunState.WAITING,
 }
-INPUT = ("promptTokens", "prompt_tokens", "input_tokens", "llm.tokens.input")
-OUTPUT = ("completionTokens", "completion_tokens", "output_tokens", "llm.tokens.output")
+INPUT = ("promptTokens", "prompt_tokens", "input_tokens")
+OUTPUT = ("completionTokens", "completion_tokens", "output_tokens")
 
 
 @frozen(kw_only=True)
@@ -114,16 +114,10 @@ def under_way(execution: Mapping[str, Any]) -> WebhookRun:
     return WebhookRun(id=_id(execution), state=RunState.RUNNING)
 
 
-def _items(told: Mapping[str, Any]) -> list[Any]:
-    outputs = document(told.get("data")).values()
-    flat = (
-        item
-        for output in outputs
-        if isinstance(output, list)
-        for branch in output
-        if isinstance(branch, list)
-        for item in branch
-    )
+def _items(told: Mapping[str, Any], name: str = "data") -> list[Any]:
+    outputs = document(told.get(name)).values()
+    branches = (branch for output in outputs if isinstance(output, list) for branch in output)
+    flat = (item for branch in branches if isinstance(branch, list) for item in branch)
     return [_without_headers(document(item).get("json")) for item in flat]
 
 
@@ -166,7 +160,9 @@ def _node(one: Ran, ran: list[Ran], clean: Clean) -> Node:
 
 
 def _before(one: Ran, ran: list[Ran]) -> list[Any]:
-    """What the nodes before it gave: n8n keeps no input of its own."""
+    """What it was asked, as a model's node tells; else what the nodes before it gave: n8n keeps no input of those."""
+    if asked := _items(one.told, "inputOverride"):
+        return asked
     sources = one.told.get("source")
     given = []
     for source in map(document, sources if isinstance(sources, list) else ()):
@@ -181,15 +177,9 @@ def _told(items: list[Any]) -> Any:
 
 
 def _tokens(one: Ran) -> tuple[int, int]:
-    """What a model's node says it used, in and out."""
+    """What a model's node says it used, in and out. Its agent's tells the same again, as metadata: not counted."""
     usages = [document(document(item).get("tokenUsage")) for item in one.items]
-    counted = [usage for usage in usages if usage] or list(_tracings(one))
-    return sum(_first(usage, INPUT) for usage in counted), sum(_first(usage, OUTPUT) for usage in counted)
-
-
-def _tracings(one: Ran) -> Iterator[Mapping[str, Any]]:
-    if tracing := document(document(one.told.get("metadata")).get("tracing")):
-        yield tracing
+    return sum(_first(usage, INPUT) for usage in usages), sum(_first(usage, OUTPUT) for usage in usages)
 
 
 def _first(usage: Mapping[str, Any], names: tuple[str, ...]) -> int:

@@ -101,6 +101,7 @@ class OpenAi:
             timeouts=self._timeouts(workflow),
             repeatable=False,
             most_bytes=MOST_BYTES,
+            kept=True,  # should it die unseen: asked again, a model only costs
         ) as stream:
             if stream.status == HTTPStatus.OK and on_node is not None:
                 on_node(NodeBegun(name=workflow.model or "", kind=LLM))

@@ -13,7 +13,8 @@ ANY = "*"
 PATHS = ("/api/chat/", "/v1/")  # what websites and apps call; all else is for the console and for programs
 METHODS = "GET, POST, DELETE"
 EXPOSED = (
-    "X-Request-ID, X-Conversation-Id, Retry-After, RateLimit, RateLimit-Policy, Idempotency-Replayed, WWW-Authenticate"
+    "X-Request-ID, X-Conversation-Id, Retry-After, RateLimit, RateLimit-Policy, Idempotency-Replayed, "
+    "WWW-Authenticate, Retry-After-Ms, X-Should-Retry, OpenAI-Processing-Ms"
 )
 MAX_AGE = "600"  # seconds that a browser need not ask again; more than two hours counts nowhere
 MOST_HEADERS = 2000  # characters of a wish list

@@ -36,7 +36,8 @@ class Check:
         return [problem for problem, _ in zip(found, range(MOST_PROBLEMS), strict=False)]
 
     def _any(self, value: Any, schema: Schema, where: str) -> Iterator[Problem]:
-        schema = {**self.schemas.resolve(schema), **{k: v for k, v in schema.items() if k != "$ref"}}
+        if "$ref" in schema:
+            schema = {**self.schemas.resolve(schema), **{k: v for k, v in schema.items() if k != "$ref"}}
         if "oneOf" in schema:
             yield from self._tagged(value, schema, where)
         elif "anyOf" in schema:
@@ -106,7 +107,7 @@ _BOUNDS: dict[str, Callable[[Any, Any], bool]] = {
     "maxProperties": lambda value, bound: len(value) <= bound,
     "minimum": lambda value, bound: value >= bound,
     "maximum": lambda value, bound: value <= bound,
-    "pattern": lambda value, bound: re.search(bound, value) is not None and not value.endswith("\n"),
+    "pattern": lambda value, bound: re.search(bound.removesuffix("$") + r"\Z", value) is not None,  # as JSON Schema's $
 }
 
 

@@ -73,7 +73,9 @@ class Supabase:
 
     async def append(self, lines: Sequence[Line]) -> None:
         rows, query = [line_row(line) for line in lines], {"on_conflict": "id"}
-        await self._call("POST", LINES, query, self.patience.write, rows, prefer=f"{IGNORE},return=minimal")
+        told = await self._call("POST", LINES, query, self.patience.write, rows, prefer=f"{IGNORE},return=minimal")
+        if told:  # whoever answers like this has not read what we asked for
+            raise self._nonsense("rows, where none were asked for")
 
     async def page(self, dialogue_id: str, *, before: str | None, limit: int) -> list[Line]:
         query = {

@@ -60,15 +60,17 @@ async def test_a_run_that_succeeded_has_its_answer_its_nodes_and_its_tokens(sim:
     assert [(node.name, node.kind) for node in found.nodes] == [
         ("Webhook", "n8n-nodes-base.webhook"),
         ("Search", "n8n-nodes-base.httpRequest"),
-        ("OpenAI Chat Model", "@n8n/n8n-nodes-langchain.lmChatOpenAi"),
         ("AI Agent", "@n8n/n8n-nodes-langchain.agent"),
+        ("OpenAI Chat Model", "@n8n/n8n-nodes-langchain.lmChatOpenAi"),
     ]
     search = found.nodes[1]
     assert (search.seconds, search.output, search.failed) == (0.25, {"hits": 3}, False)
     assert search.input == found.nodes[0].output
     assert (found.usage.input_tokens, found.usage.output_tokens, found.usage.known) == (120, 30, True)
-    model = found.nodes[2]
+    agent, model = found.nodes[2:]
+    assert (agent.input, agent.input_tokens) == ({"hits": 3}, 0)
     assert (model.model, model.input_tokens, model.output_tokens) == ("gpt-4o-mini", 120, 30)
+    assert model.input == {"messages": ["Human: hello"]}  # not what its agent made of the answer
 
 
 async def test_headers_and_so_our_credential_are_not_kept_with_the_nodes(sim: N8nSimulator) -> None:
