@@ -15,6 +15,9 @@ from daemon.secret import Secret
 
 T = TypeVar("T")
 
+WRITES = 254  # levels that orjson writes
+DEEPEST = 200  # levels of a document that is read: what we put around it, and cattrs on its way, needs some
+
 _ours = make_converter(forbid_extra_keys=True)  # settings, our API, job arguments: exact
 _theirs = make_converter()  # other people's payloads may grow fields
 
@@ -60,11 +63,14 @@ for _converter in (_ours, _theirs):
 
 
 def parse(raw: bytes | str) -> Any:
-    """The JSON document in `raw`, or Invalid."""
+    """The JSON document in `raw`, or Invalid. What is taken in can be written again, within a document of ours too."""
     try:
-        return orjson.loads(raw)
+        document = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise Invalid("invalid.json", reason=str(error)) from error
+    if _openings(raw) > DEEPEST and not _writable(document):
+        raise Invalid("invalid.json", reason="it is nested too deep")
+    return document
 
 
 def decode(raw: bytes | str, shape: type[T], *, foreign: bool = False) -> T:
@@ -107,6 +113,22 @@ def canonical(value: object) -> bytes:
 
 def encode_text(value: object) -> str:
     return encode(value).decode()
+
+
+def _openings(raw: bytes | str) -> int:
+    """No document nests deeper than this; those of texts count too."""
+    return raw.count("[") + raw.count("{") if isinstance(raw, str) else raw.count(b"[") + raw.count(b"{")
+
+
+def _writable(document: Any) -> bool:
+    """orjson reads four times as deep as it writes."""
+    for _ in range(WRITES - DEEPEST):
+        document = [document]
+    try:
+        orjson.dumps(document)
+    except orjson.JSONEncodeError:
+        return False
+    return True
 
 
 def _problem(line: str) -> Problem:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from attrs import field, frozen
 
-from daemon.codec import decode, encode, recall, structure
+from daemon.codec import decode, encode, parse, recall, structure
 from daemon.errors import Invalid
 
 
@@ -83,6 +83,21 @@ def test_other_peoples_documents_may_have_more_fields() -> None:
 def test_what_is_no_json_is_invalid() -> None:
     with pytest.raises(Invalid, match="not valid JSON"):
         decode(b"{", Outer)
+
+
+@pytest.mark.parametrize(("opens", "closes"), [("[", "]"), ('{"a":', "}")])
+@pytest.mark.parametrize("as_bytes", [True, False])
+def test_what_is_read_can_be_written_with_more_around_it(opens: str, closes: str, *, as_bytes: bool) -> None:
+    def read(depth: int) -> Any:
+        text = opens * depth + "1" + closes * depth
+        return parse(text.encode() if as_bytes else text)
+
+    assert len(encode({"ours": [[read(200)]]})) > 400
+    for depth in (201, 254, 255, 1000, 100_000):
+        with pytest.raises(Invalid, match="not valid JSON"):
+            read(depth)
+    flat: Any = [[{}]] * 1000
+    assert parse(encode(flat)) == flat
 
 
 def test_a_stored_row_that_does_not_fit_is_no_fault_of_a_caller() -> None:

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from random import Random, SystemRandom
+from typing import ParamSpec, TypeVar
 
 import structlog
 from attrs import define, evolve, field, frozen
@@ -18,12 +19,16 @@ from daemon.errors import Forbidden, StoreUnavailable, Unauthenticated
 from daemon.secret import Secret
 from daemon.store import keys
 from daemon.store.database import Database
-from daemon.store.tx import Tx
+from daemon.store.tx import Tx, Work
 
 log = structlog.get_logger()
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 TOUCH_EVERY = timedelta(minutes=1)  # `last_used_at` is for people: a write for each request would buy them nothing
 MOST_KNOWN = 10_000  # pairs of key and place that are known to be good
+MOST_KEPT = 1000  # keys that need not be read again
 
 _ID_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # none that people confuse
 _CRC_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -73,18 +78,26 @@ class Access:
     pepper: Secret  # derived from the master key: a stolen database alone proves no guess
     random: Random = field(factory=SystemRandom)
     _known: OrderedDict[tuple[str, str], None] = field(factory=OrderedDict, init=False)  # key and place
+    _kept: OrderedDict[str, keys.Found] = field(factory=OrderedDict, init=False)  # proved, and not changed since
+    _changes: int = field(default=0, init=False)  # a read that one overtook is not kept
 
     async def authenticate(self, text: str, *, address: str) -> Key:
         """The key whose text this is; Unauthenticated, or Forbidden where it is not to be used from this address.
 
-        Unknown ids take as long as wrong secrets.
+        Unknown ids take as long as wrong secrets: what is kept in memory only ever says yes.
         """
         told = read_key(text)
         if told is None:
             raise Unauthenticated("auth.malformed")
+        kept = self._kept.get(told.id)
+        if kept is not None and self._proves(told, kept):
+            self._kept.move_to_end(told.id)
+            return await self.used(kept.key, address)
+        changes = self._changes
         found = await self.db.read(keys.find, told.id)
         if not self._proves(told, found) or found is None:
             raise Unauthenticated("auth.unknown")
+        self._keep(found, changes)
         return await self.used(found.key, address)
 
     async def used(self, key: Key, address: str) -> Key:
@@ -99,7 +112,7 @@ class Access:
         news = self._learn(key.id, place)
         if news or key.last_used_at is None or now - key.last_used_at >= TOUCH_EVERY:
             try:
-                await self.db.write(keys.touch, key.id, place)
+                await self._changed(key.id, keys.touch, key.id, place)
             except StoreUnavailable as error:  # a full disk must not lock the operators out
                 log.warning("key.touch_failed", key=key.id, error=error.code)
         return key
@@ -146,18 +159,18 @@ class Access:
 
     async def change(self, key_id: str, terms: Terms, *, version: int | None, by: Actor) -> Key:
         """What it may do, where, and until when. Its sessions end."""
-        key = await self.db.write(change, key_id, terms, version=version, by=by)
+        key = await self._changed(key_id, change, key_id, terms, version=version, by=by)
         log.info("key.changed", key=key_id, role=key.role, by=by.id)
         return key
 
     async def revoke(self, key_id: str, *, by: Actor) -> None:
-        await self.db.write(revoke, key_id, by=by)
+        await self._changed(key_id, revoke, key_id, by=by)
         log.info("key.revoked", key=key_id, by=by.id)
 
     async def rotate(self, key_id: str, *, overlap: timedelta, by: Actor) -> tuple[Key, Secret]:
         """The same key with another secret. The one before works on for `overlap`; with none, it is void at once."""
         text = evolve(self._new_text(), id=key_id)
-        key = await self.db.write(renew, key_id, self.digest(text.secret), overlap=overlap, by=by)
+        key = await self._changed(key_id, renew, key_id, self.digest(text.secret), overlap=overlap, by=by)
         log.info("key.rotated", key=key_id, by=by.id)
         return key, text.written()
 
@@ -178,6 +191,21 @@ class Access:
         old = found.old_hash if found and found.key.old_until is not None and found.key.old_until > now else None
         current = hmac.compare_digest(digest, found.hash if found else _NOBODY)
         return hmac.compare_digest(digest, old or _NOBODY) or current
+
+    async def _changed(self, key_id: str, work: Work[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """The unit of work, done; what was kept of the key counts no more, also where nobody knows whether it was."""
+        try:
+            return await self.db.write(work, *args, **kwargs)
+        finally:
+            self._changes += 1
+            self._kept.pop(key_id, None)
+
+    def _keep(self, found: keys.Found, changes: int) -> None:
+        """Unless a key was changed since the read began: it may have been this one."""
+        if changes == self._changes:
+            self._kept[found.key.id] = found
+            if len(self._kept) > MOST_KEPT:
+                self._kept.popitem(last=False)
 
     def _learn(self, key_id: str, place: str) -> bool:
         """Whether that is news."""

@@ -6,6 +6,7 @@ that came first; an answer from the cache costs nobody anything.
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -15,6 +16,7 @@ from daemon.domain.access import Actor
 from daemon.domain.call_log import CallEntry, CallFilter, CallSums, Served, Via
 from daemon.domain.webhook import CacheTerms, Webhook
 from daemon.domain.webhook_call import WebhookAnswer, WebhookRequest
+from daemon.engine import webhook_units as units
 from daemon.engine.answer_cache import AnswerCache, Counts, Digest, digest
 from daemon.engine.call_book import CallBook
 from daemon.engine.pressure import Pressure
@@ -167,7 +169,7 @@ class AiWebhooks:
 
     async def clear_cache(self, webhook_id: str, *, by: Actor) -> int:
         """How many answers were forgotten."""
-        await self.registry.get(webhook_id)
+        await self.db.write(units.clear_cache, self.registry.vault, webhook_id, by=by)
         count = self.cache.clear(webhook_id)
         log.info("ai_webhook.cache_cleared", webhook=webhook_id, answers=count, by=by.id)
         return count
@@ -214,17 +216,18 @@ class AiWebhooks:
 
     async def _shared(self, errand: Errand, key: Digest, terms: CacheTerms) -> Done:
         webhook = errand.webhook
-        leads = not self.cache.airborne(key)
-        try:
-            ran, others = await self.cache.share(key, webhook.id, terms.ttl, lambda: self._run(errand), _room)
-        except QiaodError as error:
-            if leads:  # its run has written it down
+        while True:
+            payer, run = self.cache.airborne(key), partial(self._run, errand)
+            try:
+                ran, others = await self.cache.share(key, webhook.id, terms.ttl, run, _room, by=errand.by.id)
+            except QiaodError as error:
+                if payer is None:  # its run has written it down
+                    raise
+                if isinstance(error, QuotaExceeded) and payer != errand.by.id:  # somebody else's is used up
+                    continue
+                self.book.add(self.runs.entry(errand, error=error, served=Served.SHARED))
                 raise
-            if isinstance(error, QuotaExceeded):  # of somebody else
-                return await self._shared(errand, key, terms)
-            self.book.add(self.runs.entry(errand, error=error, served=Served.SHARED))
-            raise
-        return self._without_run(errand, ran, Served.SHARED) if others else self._done(errand, ran, Served.RUN)
+            return self._without_run(errand, ran, Served.SHARED) if others else self._done(errand, ran, Served.RUN)
 
     def _without_run(self, errand: Errand, ran: Ran, served: Served) -> Done:
         self.book.add(self.runs.entry(errand, ran=ran, served=served))

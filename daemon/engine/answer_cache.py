@@ -57,6 +57,7 @@ class Counts:
 class _Flight(Generic[T]):
     task: "asyncio.Task[T]"
     owner: str
+    by: str
     keep: bool = True  # False: the owner's answers were thrown away meanwhile
 
 
@@ -90,9 +91,10 @@ class AnswerCache(Generic[T]):
         self.counts(owner).hits += 1
         return kept.value
 
-    def airborne(self, key: Digest) -> bool:
-        """Whether whoever asks now shares another's flight."""
-        return key in self._flights
+    def airborne(self, key: Digest) -> str | None:
+        """Whose flight it is that whoever asks now shares; None: there is none."""
+        flight = self._flights.get(key)
+        return None if flight is None else flight.by
 
     async def share(
         self,
@@ -101,8 +103,10 @@ class AnswerCache(Generic[T]):
         ttl: timedelta,
         fly: Callable[[], Awaitable[T]],
         size: Callable[[T], int | None],
+        *,
+        by: str = "",
     ) -> tuple[T, bool]:
-        """The answer of the flight under way, or of a new one; and whether it was another's.
+        """The answer of the flight under way, or of a new one of `by`; and whether it was another's.
 
         `size` in bytes; None for what is not to be kept.
         """
@@ -111,7 +115,7 @@ class AnswerCache(Generic[T]):
             self.counts(owner).shared += 1
             return await asyncio.shield(flight.task), True
         self.counts(owner).misses += 1
-        return await asyncio.shield(self._begin(key, owner, ttl, fly, size).task), False
+        return await asyncio.shield(self._begin(key, owner, ttl, fly, size, by).task), False
 
     def put(self, key: Digest, owner: str, ttl: timedelta, value: T, size: int) -> bool:
         """Whether there is room for it."""
@@ -150,9 +154,15 @@ class AnswerCache(Generic[T]):
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _begin(
-        self, key: Digest, owner: str, ttl: timedelta, fly: Callable[[], Awaitable[T]], size: Callable[[T], int | None]
+        self,
+        key: Digest,
+        owner: str,
+        ttl: timedelta,
+        fly: Callable[[], Awaitable[T]],
+        size: Callable[[T], int | None],
+        by: str,
     ) -> "_Flight[T]":
-        flight = _Flight(asyncio.create_task(_carried(fly), name="answer.flight"), owner)
+        flight = _Flight(asyncio.create_task(_carried(fly), name="answer.flight"), owner, by)
 
         def landed(task: "asyncio.Task[T]") -> None:
             self._tasks.discard(task)

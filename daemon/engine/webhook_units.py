@@ -89,6 +89,11 @@ def remove(tx: Tx, vault: Vault, webhook_id: str, *, version: int | None, by: Ac
     return webhook
 
 
+def clear_cache(tx: Tx, vault: Vault, webhook_id: str, *, by: Actor) -> None:
+    """Its answers are to be forgotten: here it is only written down."""
+    _audit(tx, by, "cache_cleared", known(tx, vault, webhook_id))
+
+
 def reserve(tx: Tx, name: str, attempt: int, task_type: str, scopes: Scopes, terms: Terms) -> str | Refusal:
     """The name of the attempt's charge; or why it may not be made, and then nothing is held."""
     ref = attempt_ref(ChargeKind.WORKFLOW, name, attempt)

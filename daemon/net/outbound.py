@@ -244,7 +244,7 @@ def retry_after(headers: Mapping[str, str]) -> timedelta | None:
     said, answered = headers.get(hdrs.RETRY_AFTER, ""), headers.get(hdrs.DATE, "")
     try:
         now = parsedate_to_datetime(answered).replace(tzinfo=UTC)
-    except ValueError:
+    except (ValueError, OverflowError):  # no date, or one of a year that no clock has
         return parse_retry_after(said, EPOCH) if said.strip().isdigit() else None
     return parse_retry_after(said, now)
 

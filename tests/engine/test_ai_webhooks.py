@@ -252,6 +252,18 @@ async def test_a_quota_of_the_first_caller_is_not_the_others(tmp_path: Path) -> 
             await first
 
 
+async def test_a_quota_that_is_used_up_is_found_out_once_and_keeps_nobody_else_from_an_answer(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        webhook = await b.hook(cache=CACHED)
+        await b.desk.registry.active_for("ragAI")
+        await b.db.write(add_quota, 0, scope=QuotaScope.KEY, scope_id="ann", measure=Measure.CALLS)
+        first = [asyncio.create_task(call(b)) for _ in range(300)]
+        await b.until(lambda: b.desk.cache.counts(webhook.id).shared == 299)
+        told = await asyncio.gather(*first, b.desk.call(TASK, by=evolve(ANN, id="key:bob")), return_exceptions=True)
+        assert [type(one) for one in told] == [QuotaExceeded] * 300 + [Done]
+        assert b.desk.cache.counts(webhook.id).misses == 2
+
+
 async def test_an_answer_holds_as_long_as_it_may(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         await b.hook(cache=CACHED)

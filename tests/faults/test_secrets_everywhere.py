@@ -21,6 +21,7 @@ from daemon.sim.faults import Fault, Kind
 from daemon.sim.supabase import DEMO_KEY as SERVICE_KEY
 from daemon.sim.supabase import SupabaseSimulator, supabase_simulator
 from daemon.store.backup import make
+from tests.faults.ai_secrets import echoing, services_say_it_back
 from tests.faults.living import ACCOUNTS, PATIENCE
 from tests.faults.test_secrets_stay_in import (
     CONVERSATIONS,
@@ -53,16 +54,26 @@ class Ring:
     cookie: str
     master: bytes
     ids: dict[str, str]
+    services: set[str]  # of the AI services
 
     def canaries(self, it: Mine) -> set[str]:
         masters = {self.master.hex(), b64encode(self.master).decode(), self.master.decode("latin-1")}
-        return it.canaries() | {*self.keys.values(), self.rotated, self.cookie, PASSWORD, SERVICE_KEY} | masters
+        return (
+            it.canaries()
+            | {*self.keys.values(), self.rotated, self.cookie, PASSWORD, SERVICE_KEY}
+            | masters
+            | self.services
+        )
 
 
 @asynccontextmanager
 async def furnished(folder: Path, *, bug: str = "") -> AsyncIterator[tuple[Mine, Ring]]:
     master = secrets.token_bytes(32)
-    async with supabase_simulator() as supabase, mine(folder, bug=bug, more=environ(master, supabase)) as it:
+    async with (
+        supabase_simulator() as supabase,
+        echoing() as echo,
+        mine(folder, bug=bug, more=environ(master, supabase)) as it,
+    ):
         made = {role: await it.daemon.call("POST", "/api/v1/keys", {"name": role, "role": role}) for role in SHOWN}
         assert {status for status, _ in made.values()} == {201}
         keys = {role: document["key"] for role, (_, document) in made.items()}
@@ -84,12 +95,14 @@ async def furnished(folder: Path, *, bug: str = "") -> AsyncIterator[tuple[Mine,
         assert status == 200, begun
         ids = {"account_id": it.account["id"], "key_id": rotated, "workflow_id": it.account["workflow_id"]}
         await chat_goes_wrong(it, supabase)
-        yield it, Ring(keys, old, cookie, master, ids)
+        if not bug:
+            await services_say_it_back(it.daemon, echo)
+        yield it, Ring(keys, old, cookie, master, ids, echo.canaries)
 
 
 def environ(master: bytes, supabase: SupabaseSimulator) -> dict[str, str]:
     chat = {"QIAOD_CHAT_STORE": "supabase", "QIAOD_CHAT_SUPABASE_URL": supabase.url, "QIAOD_SUPABASE_KEY": SERVICE_KEY}
-    return {"QIAOD_MASTER_KEY": master.hex(), **chat}
+    return {"QIAOD_MASTER_KEY": master.hex(), "QIAOD_TARGETS_ALLOW": "127.0.0.1:*", **chat}
 
 
 async def chat_goes_wrong(it: Mine, supabase: SupabaseSimulator) -> None:

@@ -22,7 +22,7 @@ from daemon.net.n8n.public_api import PublicApi
 from daemon.net.n8n.stream import Ears, Listener, OnNode, OnText
 from daemon.net.n8n.wire_request import SERVICE, Wire, wire
 from daemon.net.outbound import Outbound, Stream, Timeouts, open_outbound
-from daemon.secret import Redactor
+from daemon.secret import Redactor, Secret
 
 
 @frozen(kw_only=True)
@@ -57,7 +57,7 @@ class N8nWebhookClient:
         on_node: OnNode | None = None,
     ) -> WebhookAnswer:
         sent = wire(webhook, request, now=self.clock.now())
-        listener = Listener(webhook.output, cleaner(self.outbound, webhook), Ears(on_text, on_node))
+        listener = Listener(webhook.output, cleaner(self.outbound, webhook, sent.credential), Ears(on_text, on_node))
         loop = asyncio.get_running_loop()
         began = loop.time()
         with self.outbound.metered(SERVICE), told_apart():
@@ -100,9 +100,10 @@ class N8nWebhookClient:
         return asyncio.run(alone())
 
 
-def cleaner(outbound: Outbound, webhook: Webhook) -> Clean:
+def cleaner(outbound: Outbound, webhook: Webhook, *sent: Secret) -> Clean:
     """Makes n8n's words fit to be kept, whether or not the webhook's secrets are known to the log's redactor."""
     redactor = Redactor()
+    redactor.add(*sent)
     secrets = (webhook.auth.secret, *webhook.signing_keys, webhook.api.key if webhook.api else None)
     redactor.add(*(secret for secret in secrets if secret is not None))
     return lambda words: outbound.detail(redactor.clean(words))
@@ -120,4 +121,4 @@ def own_targets(url: str) -> Targets:
 async def _heard(stream: Stream, sent: Wire, listener: Listener) -> WebhookAnswer:
     if not HTTPStatus.OK <= stream.status < HTTPStatus.MULTIPLE_CHOICES:
         raise refusal(stream.status, stream.headers, await stream.read(), listener.clean)
-    return await Listening(stream, listener, sent.body).answer()
+    return await Listening(stream, listener, sent.body, sent.credential).answer()

@@ -1,12 +1,17 @@
-"""Reads the body of a webhook's answer to its end: lines of a stream as they come, all else whole."""
+"""Reads the body of a webhook's answer to its end: lines of a stream as they come, all else whole.
+
+A workflow that passes on what its Webhook node was given says our own credential back: nobody hears of that.
+"""
 
 from attrs import define, field
 
+from daemon.codec import encode
 from daemon.domain.webhook_call import WebhookAnswer
 from daemon.net.n8n.classify import body_of
 from daemon.net.n8n.stream import Listener, line_of
 from daemon.net.n8n.wire_answer import whole
 from daemon.net.outbound import Stream
+from daemon.secret import MASK, SHORTEST, Secret
 
 LINE_FEED = b"\n"
 
@@ -18,6 +23,7 @@ class Listening:
     stream: Stream
     listener: Listener
     sent: object  # what the webhook was told
+    credential: Secret  # what opened it
     _rest: bytearray = field(factory=bytearray, init=False)  # not taken yet
     _streamed: bool | None = field(default=None, init=False)  # None: the first line has not ended
 
@@ -26,19 +32,19 @@ class Listening:
             self._rest += piece
             if self._streamed is not False and LINE_FEED in piece:
                 self._take_lines()
-        if self._streamed is not False and (last := line_of(bytes(self._rest))):
+        if self._streamed is not False and (last := line_of(self._masked(self._rest))):
             self._streamed = True
             self.listener.take(last)
         if self._streamed:
             return self.listener.answer(self.stream.status)
-        body = body_of(self.stream.headers, bytes(self._rest))
+        body = body_of(self.stream.headers, self._masked(self._rest))
         clean, path = self.listener.clean, self.listener.path
         return whole(self.stream.status, body, path=path, sent=self.sent, clean=clean)
 
     def _take_lines(self) -> None:
         *lines, rest = bytes(self._rest).split(LINE_FEED)
         for raw in lines:
-            line = line_of(raw)
+            line = line_of(self._masked(raw))
             if self._streamed is None:
                 self._streamed = line is not None
             if not self._streamed:
@@ -46,3 +52,7 @@ class Listening:
             if line is not None:  # what else comes between lines says nothing
                 self.listener.take(line)
         self._rest = bytearray(rest)
+
+    def _masked(self, raw: bytes | bytearray) -> bytes:
+        told = encode(self.credential.reveal())[1:-1]  # as it is within a text of JSON
+        return bytes(raw.replace(told, MASK.encode()) if len(told) >= SHORTEST else raw)

@@ -31,6 +31,7 @@ class Wire:
     body: dict[str, Any] | None
     params: dict[str, str] | None
     headers: dict[str, str]
+    credential: Secret  # what of the headers opens the webhook, as a workflow may say it back; empty: nothing does
 
 
 def wire(webhook: Webhook, request: WebhookRequest, *, now: datetime) -> Wire:
@@ -41,11 +42,14 @@ def wire(webhook: Webhook, request: WebhookRequest, *, now: datetime) -> Wire:
     params = {name: _in_query(value) for name, value in fields.items()} if query else None
     if len(raw) > MOST_BODY or (params and sum(len(part) for pair in params.items() for part in pair) > MOST_QUERY):
         raise N8nRefused("n8n.too_big", service=SERVICE, most_bytes=MOST_QUERY if query else MOST_BODY)
+    identity = _identity(webhook.auth, now=now)
+    opens = "".join(identity.values()).removeprefix("Basic ").removeprefix("Bearer ")
     return Wire(
         body=None if query else fields,
         params=params,
+        credential=Secret(opens),
         headers={
-            **_identity(webhook.auth, now=now),
+            **identity,
             "X-Request-ID": request.request_id or request.call_id,
             "Idempotency-Key": request.call_id,
             **_signed(webhook.signing_keys, request.call_id, raw, now=now),
