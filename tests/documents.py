@@ -40,8 +40,8 @@ The service key of Supabase, where conversations are kept there ([chat.md](chat.
 `supabase-key`, else the file `chat.supabase_key_file` (mode 0400), else the variable `QIAOD_SUPABASE_KEY`, which is
 removed from the environment once read.
 
-Where there is no master key and no store either, the first start makes the file. Where there is a store, its key must be given:
-a wrong or missing one ends with 78, and a wrong one names the key that is wanted.
+Where there is no master key and no store either, the first start makes the file. Where there is a store, its key
+must be given: a wrong or missing one ends with 78, and a wrong one names the key that is wanted.
 """
 
 _PROBLEMS = """\
