@@ -206,6 +206,7 @@ def app_of(settings: Settings, engine: Engine, face: Face, door: Door) -> web.Ap
             services.INTEGRATIONS: engine.integrations,
             services.PACE: engine.pace,
             services.POOLS: engine.pools,
+            services.TARGETS: engine.targets,
             services.LOGINS: engine.logins,
             services.CALLBACK_URLS: engine.callback_urls,
             services.CALLBACK_ALLOW: settings.gewe.callback_allow,

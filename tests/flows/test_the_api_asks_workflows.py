@@ -56,6 +56,21 @@ async def test_pictures_and_files_go_with_the_message(tmp_path: Path) -> None:
         ]
 
 
+@pytest.mark.parametrize(
+    "url", ["http://169.254.169.254/latest/meta-data/", "http://10.0.0.8/a.png", "http://[fd00::1]/a"]
+)
+async def test_an_address_inside_is_not_given_to_a_service_to_fetch(tmp_path: Path, url: str) -> None:
+    async with house(tmp_path) as h:
+        named = {"message": "这是什么", "attachments": [{"kind": "image", "url": url}]}
+        status, problem = await h.api.call("POST", FASTGPT + "/chat", {"workflow_id": h.workflow_id} | named)
+        assert (status, problem["errors"][0]["field"]) == (400, "attachments.0.url")
+        part = {"type": "image_url", "image_url": {"url": url}}
+        completion = {"model": h.workflow_id, "messages": [{"role": "user", "content": [part]}]}
+        status, refused = await h.api.call("POST", "/v1/chat/completions", completion)
+        assert (status, refused["error"]["param"]) == (400, "messages[0].content")
+        assert not h.fastgpt.ledger.of("*/chat/completions")
+
+
 async def test_a_fallback_answers_and_says_so(tmp_path: Path) -> None:
     async with house(tmp_path) as h:
         body = {"workflow_id": await fallback(h), "message": "在吗"}

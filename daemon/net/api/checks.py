@@ -1,4 +1,4 @@
-"""What a look at a workflow's service found, as it is shown, and as a refusal to register the workflow."""
+"""What is looked at before a workflow is registered, or asked: its service, and addresses that it is to fetch."""
 
 from collections.abc import Iterable
 from typing import Annotated
@@ -7,6 +7,8 @@ from attrs import frozen
 
 from daemon.domain.checkup import CheckOutcome, CheckStep, Finding
 from daemon.errors import Invalid, Problem
+from daemon.net.api.services import TARGETS
+from daemon.net.server.call import Call
 from daemon.net.server.constraints import Note
 from daemon.texts import render
 
@@ -46,6 +48,18 @@ def refuse_failed(findings: Iterable[Finding], language: str) -> None:
     problems = [Problem(FIELDS.get(one.step, ""), _message(one, language) or "") for one in failed]
     if problems:
         raise Invalid(problems=problems)
+
+
+def refuse_inside(call: Call, urls: Iterable[tuple[str, str]]) -> None:
+    """Invalid where a URL, named by its field, leads where only ours may go: an AI service inside would fetch it."""
+    targets = call.service(TARGETS)
+    for name, url in urls:
+        if url.startswith("data:"):
+            continue
+        try:
+            targets.check_url(url, plain=True)
+        except Invalid as error:
+            raise Invalid(problems=[Problem(name, error.text(call.language))]) from None
 
 
 def _message(finding: Finding, language: str) -> str | None:

@@ -12,6 +12,7 @@ from daemon.domain.workflow import Attachment, AttachmentKind, Usage
 from daemon.engine.analysis import Analysed
 from daemon.engine.chatting import Talk, Told
 from daemon.engine.follower import Follower
+from daemon.net.api.checks import refuse_inside
 from daemon.net.api.conversations import NodeView, node_view
 from daemon.net.api.fields import Identifier
 from daemon.net.api.services import ANALYSIS, CHATTING, WORKFLOW_DESK
@@ -125,6 +126,7 @@ class AnalysisView:
 )
 async def chat(call: Call, body: AskBody) -> AnsweredView | web.StreamResponse:
     await call.service(WORKFLOW_DESK).admit(body.workflow_id, call.actor)
+    refuse_inside(call, ((f"attachments.{number}.url", one.url) for number, one in enumerate(body.attachments)))
     talk = Talk(
         workflow_id=body.workflow_id,
         message=body.message,

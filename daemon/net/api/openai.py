@@ -13,6 +13,7 @@ from daemon.engine.completions import Prompt
 from daemon.engine.dialogues import Remark
 from daemon.engine.follower import Follower
 from daemon.errors import Invalid
+from daemon.net.api.checks import refuse_inside
 from daemon.net.api.fastgpt import ASKERS
 from daemon.net.api.openai_answer import Chunks, CompletionView, Heading, whole
 from daemon.net.api.openai_body import MOST_BODY, MOST_NAME, CompletionBody, parameters, refuse_unsupported, said_in
@@ -96,6 +97,9 @@ def _told(
 ) -> Coroutine[Any, Any, Told]:
     """The answer to come. What is wrong with the messages is told before anybody is asked."""
     messages, variables = said_in(body.messages), parameters(body, workflow)
+    refuse_inside(
+        call, ((f"messages[{n}].content", one.url) for n, said in enumerate(messages) for one in said.attachments)
+    )
     if conversation is None:
         prompt = Prompt(workflow_id=workflow.id, messages=messages, user=body.user or None, variables=variables)
         return call.service(COMPLETIONS).complete(prompt, by=call.actor, follower=follower)

@@ -34,6 +34,7 @@ from daemon.engine.rooms import Rooms
 from daemon.engine.secrets import Secrets
 from daemon.engine.sends import Sends
 from daemon.engine.service_desk import WorkflowDesk
+from daemon.engine.targets import Targets
 from daemon.engine.workflow_test import WorkflowTests
 from daemon.engine.workflows import Workflows
 from daemon.limits.pace import Pace
@@ -61,6 +62,7 @@ DIALOGUES = web.AppKey("dialogues", Dialogues)
 DO_NOT_CONTACT = web.AppKey("do_not_contact", DoNotContact)
 INTEGRATIONS = web.AppKey("integrations", Integrations)
 PACE = web.AppKey("pace", Pace)
+TARGETS = web.AppKey("targets", Targets)
 POOLS: web.AppKey[Mapping[Provider, Pool]] = web.AppKey("pools")
 INTAKE = web.AppKey("intake", Intake)
 LOGINS = web.AppKey("logins", Logins)
