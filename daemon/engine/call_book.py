@@ -5,6 +5,7 @@ A crash loses what was gathered since, at most a second of it; calls that went o
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -56,9 +57,7 @@ class CallBook:
     async def run(self) -> None:
         """Write down what is gathered, until cancelled."""
         while True:
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(FLUSH_EVERY.total_seconds()):
                     await self._full.wait()
-            except TimeoutError:
-                pass
             await self.flush()
