@@ -77,6 +77,7 @@ class Guard(web.Server):
         self._per_address: Counter[str] = Counter()
         self._open = 0  # of those with an address
         self._at_work = 0
+        self._outliving = set[asyncio.Task[None]]()
         self.idle = asyncio.Event()
         self.idle.set()
 
@@ -109,6 +110,20 @@ class Guard(web.Server):
             self.idle.clear()
         else:
             self.idle.set()
+
+    def outlived_by(self, handler: "asyncio.Task[None]", ended: Callable[[], None]) -> None:
+        """A connection is gone while its handler is at work: the daemon may not end under it."""
+        self._outliving.add(handler)
+        handler.add_done_callback(self._outliving.discard)
+        handler.add_done_callback(lambda _: ended())
+
+    async def shutdown(self, timeout: float | None = None) -> None:
+        """Also of those whose connection is gone, which aiohttp does not know any more."""
+        await super().shutdown(timeout)
+        if handlers := set(self._outliving):
+            for handler in handlers:
+                handler.cancel()
+            await asyncio.wait(handlers, timeout=timeout)
 
     def answer(self, error: QiaodError) -> web.Response:
         """For what never became a request."""
@@ -163,8 +178,9 @@ class Connection(web.RequestHandler):
         self._guard.leave(self._address)
         self._disarm()
         self._free_writing()
+        if self._at_work and self._task_handler is not None:
+            self._guard.outlived_by(self._task_handler, self._ended)
         super().connection_lost(exc)
-        self._ended()
 
     def data_received(self, data: bytes) -> None:
         if not self._admitted:

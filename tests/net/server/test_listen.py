@@ -119,6 +119,52 @@ async def test_a_stop_waits_no_longer_than_it_may(tmp_path: Path) -> None:
             await asked
 
 
+OUTCOMES = web.AppKey("outcomes", list[str])
+deserted = Routes("Deserted")
+
+
+@deserted.get("/work", role=Open.PUBLIC, summary="Goes on when its caller has gone")
+async def work(call: Call) -> None:
+    call.service(ARRIVED).set()
+    outcomes = call.service(OUTCOMES)
+    try:
+        await call.service(LEAVE).wait()
+        outcomes.append("finished")
+    except asyncio.CancelledError:
+        outcomes.append("cut")
+        raise
+
+
+@pytest.mark.parametrize(("in_time", "outcome"), [(True, "finished"), (False, "cut")])
+async def test_a_stop_knows_of_what_is_at_work_for_a_caller_who_has_gone(
+    tmp_path: Path, in_time: bool, outcome: str
+) -> None:
+    arrived, leave, outcomes = asyncio.Event(), asyncio.Event(), list[str]()
+    given: dict[web.AppKey[Any], Any] = {ARRIVED: arrived, LEAVE: leave, OUTCOMES: outcomes}
+    drain = timedelta(seconds=20 if in_time else 0.1)
+    async with AsyncExitStack() as stack, ClientSession() as http:
+        api = await stack.enter_async_context(serving_routes(tmp_path, deserted, services=lambda _: given, drain=drain))
+        asked = asyncio.create_task(http.get(api.url + "/work"))
+        await asyncio.wait_for(arrived.wait(), 2)
+        asked.cancel()  # closes its connection
+        await asyncio.wait({asked})
+        await _none_connected(api)
+        stopping = asyncio.create_task(stack.aclose())
+        await asyncio.wait_for(api.readiness.stopping.wait(), 2)
+        if in_time:
+            leave.set()
+        await stopping
+        assert outcomes == [outcome]
+
+
+async def _none_connected(api: Served) -> None:
+    async with asyncio.timeout(5):
+        while True:
+            if api.registry.get_sample_value("qiaod_http_connections") == 0:
+                return
+            await asyncio.sleep(0.005)
+
+
 @pytest.mark.parametrize("loop", LOOPS)
 def test_callers_wait_in_the_backlog_of_a_socket_that_systemd_holds(tmp_path: Path, loop: str) -> None:
     held = socket.create_server(("127.0.0.1", 0))
