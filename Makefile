@@ -9,6 +9,9 @@ SDK := $(NODE)/node_modules/.package-lock.json
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
 	--no-emit-index-url --no-header --no-annotate
 
+# Whatever the environment says: the tests start hundreds of processes, and would compile everything in each.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run demo test check bench torture fmt docs shown lock clean
 
 help:

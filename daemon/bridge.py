@@ -21,6 +21,7 @@ from daemon.engine.secrets import unlock
 from daemon.engine.targets import Targets
 from daemon.engine.upkeep import Upkeep
 from daemon.face import Face, Sockets, app_of, door_of, listeners_of
+from daemon.net.dns_figures import DnsFigures
 from daemon.net.outbound import open_outbound
 from daemon.net.resolver import open_resolver
 from daemon.net.server.auth import Door
@@ -118,6 +119,7 @@ async def open_bridge(
 
         # The API. Callbacks are kept from here on; what they set off waits for the lanes.
         face = Face.of(settings, clock, vault)
+        face.metrics.registry.register(DnsFigures(names))
         access = Access(db, roots.pepper)
         first_key = await ensure_first_key(access, greet=greet)
         door = door_of(settings, engine, access)
@@ -130,6 +132,7 @@ async def open_bridge(
 
         # What an earlier process left behind; then work begins.
         await engine.media.put_right()
+        await engine.dialogues.shelf.begin()
         await put_right(db, engine.intake)
         await enter(working(engine.jobs, db, grace=settings.daemon.drain_jobs, hurry=hurry))
         await enter(running_all(_beside(bridge)))

@@ -151,11 +151,14 @@ class Stale(QiaodError):
 class RemoteError(QiaodError):
     """`service` is gewe, fastgpt, …; `detail` is what it said, redacted and short."""
 
+    is_fault = True  # of the service's; False: it is there and well, and has said no (what a breaker goes by)
+
     def __init__(self, code: str, /, service: str, detail: str = "", **facts: object) -> None:
         super().__init__(code, service=service, detail=detail, **facts)
         self.service = service
         self.detail = detail
         self.nodes: tuple[Any, ...] = ()  # of a run that failed, where the service told them: domain.workflow.Node
+        self.answer: Any = None  # of a run that came to its end, and was paid for: domain.workflow.Answer, of no use
 
 
 class RemoteRefused(RemoteError):
@@ -192,6 +195,7 @@ class N8nWebhookError(RemoteError):
     """`code` is the finer one; `kind` the one of three that `POST /api/ai/webhook/` tells."""
 
     kind: ClassVar[str] = "n8n_response"
+    status: int | None = None  # HTTP's; None: no answer came
 
     @property
     def may_have_run(self) -> bool:

@@ -80,6 +80,8 @@ class Clean:
     def _value(self, key: object, value: object, depth: int) -> object:
         if key in TEXTS and not self.message_text and value is not None:
             return f"<{len(value)} long>" if isinstance(value, str | bytes | list | tuple | dict) else "<hidden>"
+        if type(value) is str:  # as most are
+            return self._line(value, LONGEST)
         if value is None or isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
             return value
         if depth < DEEPEST and isinstance(value, Mapping):
@@ -112,10 +114,13 @@ class Stamp:
         return event
 
 
+_JSON = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=str)
+
+
 def json_line(_: WrappedLogger, __: str, event: EventDict) -> str:
     """ASCII only: newlines, escape sequences and direction marks cannot act on who reads it."""
     first = {name: event.pop(name) for name in ("time", "level", "event") if name in event}
-    return json.dumps({**first, **event}, ensure_ascii=True, separators=(",", ":"), default=str)
+    return _JSON.encode({**first, **event})
 
 
 def journal_line(_: WrappedLogger, method: str, event: EventDict) -> str:
@@ -194,9 +199,9 @@ def configure(
     terminal = stream.isatty()
     console = settings.format == "console" or (settings.format == "auto" and terminal and not journal)
     steps: list[Any] = [
+        floods,  # first: what it drops costs no more
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        floods,
         structlog.processors.format_exc_info,
         Clean(redactor, settings.message_text),
     ]

@@ -37,6 +37,7 @@ _PR_SET_DUMPABLE = 4  # prctl(2)
 _MOST_STACKS = 200
 RELOAD_WITHIN = timedelta(seconds=5)  # a signal to stop waits behind it
 YOUNG = 20_000  # objects between two looks of the garbage collector: at Python's 700 it takes 6 % of a busy core
+OLDER = (10, 10)  # looks between two at the next generation: Python's own
 
 
 class Bridge(Protocol):
@@ -161,8 +162,7 @@ def settle() -> None:
     """What is there once all is built stays: the collector need not look at it again, nor so often at what comes."""
     gc.collect()
     gc.freeze()
-    gc.enable()
-    gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
+    gc.set_threshold(YOUNG, *OLDER)
 
 
 def dump_tasks() -> None:

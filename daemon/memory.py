@@ -1,10 +1,13 @@
 """How much memory this process uses, and how much it may."""
 
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_LIMIT = Path("/sys/fs/cgroup/memory.max")  # cgroup v2, where systemd puts MemoryMax=; "max" for none
+_CGROUPS = Path("/sys/fs/cgroup")  # v2
+_OWN = Path("/proc/self/cgroup")  # `0::/system.slice/qiaod.service`; in a container often `0::/`
 
 
 def resident() -> int:
@@ -12,10 +15,18 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
 
 
-def limit() -> int:
-    """Bytes this process may use: its cgroup's limit, else the whole machine."""
-    machine = os.sysconf("SC_PHYS_PAGES") * _PAGE
-    try:
-        return min(int(_LIMIT.read_text()), machine)
-    except (OSError, ValueError):
-        return machine
+def limit(cgroups: Path = _CGROUPS, own: Path = _OWN) -> int:
+    """Bytes this process may use: the least that its cgroup and those around it are given, else the whole machine."""
+    return min([os.sysconf("SC_PHYS_PAGES") * _PAGE, *_limits(cgroups, own)])
+
+
+def _limits(cgroups: Path, own: Path) -> Iterator[int]:
+    """Each `memory.max` on the way up, where systemd puts MemoryMax=; "max" for none."""
+    place = cgroups
+    with suppress(OSError):
+        place = cgroups.joinpath(*(line[4:] for line in own.read_text().splitlines() if line.startswith("0::/")))
+    for folder in (place, *place.parents):
+        with suppress(OSError, ValueError):
+            yield int((folder / "memory.max").read_text())
+        if folder == cgroups:
+            return

@@ -1,6 +1,5 @@
 """Values that must not be seen: a type that hides them, and a filter that removes them from text by value."""
 
-from collections.abc import Iterable
 from typing import final
 
 MASK = "***"
@@ -49,10 +48,8 @@ class Redactor:
 
     def clean(self, text: str) -> str:
         """`text` with every known secret masked."""
-        for value in self._found(text):
+        known = tuple(self._values)  # at once: the store's threads add to it meanwhile
+        found = [value for value in known if value in text]
+        for value in sorted(found, key=len, reverse=True):
             text = text.replace(value, MASK)
         return text
-
-    def _found(self, text: str) -> Iterable[str]:
-        known = tuple(self._values)  # at once: the store's threads add to it meanwhile
-        return sorted((v for v in known if v in text), key=len, reverse=True)

@@ -59,6 +59,26 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The audit log is broken at row {seq} ({why}): compare with a backup and with audit.head in the journal.",
         "审计日志在第 {seq} 行损坏（{why}）：请与备份及系统日志中的 audit.head 核对。",
     ),
+    "ai_webhook.api_key": (
+        "Is missing: it stays only with the address it was for.",
+        "缺少密钥：地址改变后须重新填写。",
+    ),
+    "ai_webhook.auth_header": (
+        "Must be the name of a header that the call itself does not need.",
+        "必须是合法的请求头名称，且不能是调用本身要用的请求头。",
+    ),
+    "ai_webhook.auth_none": (
+        "Says none, and there is a name or a secret.",
+        "认证方式为 none，却填写了名称或密钥。",
+    ),
+    "ai_webhook.auth_secret": (
+        "Is missing: it stays only with the kind and the address it was for.",
+        "缺少密钥：认证方式或地址改变后须重新填写。",
+    ),
+    "ai_webhook.auth_user": (
+        "Must be the user's name, without a colon.",
+        "必须填写用户名，且不能含冒号。",
+    ),
     "ai_webhook.breaker_open": (
         "The webhook has failed too often: it is left alone for a moment.",
         "该 Webhook 连续失败，暂停调用，请稍后再试。",
@@ -84,6 +104,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "ai_webhook.refused": (
         "n8n does not serve the webhook {webhook} ({task_type}) as it is set up here: {reason}. Test it to see more.",
         "n8n Webhook“{webhook}”（{task_type}）的配置无法使用：{reason}。可通过测试查看详情。",
+    ),
+    "ai_webhook.retry_cap": ("Must not be less than base_seconds.", "不得小于 base_seconds。"),
+    "ai_webhook.signing_key": (
+        "Must be base64 of {least} bytes or more, as whsec_….",
+        "必须是至少 {least} 字节的 base64，形如 whsec_…。",
     ),
     "ai_webhook.task_taken": (
         "The active webhook {name} does tasks of the type {task_type} already: switch it off first.",
@@ -350,6 +375,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "X-Conversation-Id is to be a name of at most 200 printable characters.",
         "X-Conversation-Id 应为不超过 200 个可打印字符的名称。",
     ),
+    "completion.image_base64": (
+        "What the data: URL holds is no image in base64.",
+        "data: 地址中的内容不是有效的 base64 图片。",
+    ),
+    "completion.image_kind": (
+        "No model reads SVG images: send PNG, JPEG, WebP or GIF.",
+        "模型无法识别 SVG 图片：请改用 PNG、JPEG、WebP 或 GIF。",
+    ),
     "completion.image_place": ("Only messages of the user may hold images.", "只有 user 消息可以包含图片。"),
     "completion.image_url": (
         "An image is given by an http: or https: URL, or as data:image/…;base64.",
@@ -578,6 +611,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "dialogue.busy": (
         "An earlier message of this conversation is still being answered; try again later.",
         "该对话的上一条消息仍在处理中，请稍后再试。",
+    ),
+    "dialogue.given_up.title": ("Supabase refuses a conversation", "Supabase 拒绝写入某个对话"),
+    "dialogue.given_up": (
+        "The conversation {conversation} of the chat API is not taken by Supabase ({reason}). {lines} of its lines are "
+        "kept here, and shown. Remove the reason and requeue the dead jobs of the lane dialogue, or delete the "
+        "conversation.",
+        "聊天接口的对话 {conversation} 无法写入 Supabase（{reason}）。其中 {lines} 条消息已保存在本地，仍可查看。"
+        "请排除原因后重新执行 dialogue 队列中已失败的任务，或删除该对话。",
     ),
     "dialogue.not_carried.title": ("Supabase does not take conversations", "对话暂时无法写入 Supabase"),
     "dialogue.not_carried": (
@@ -981,8 +1022,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "工作流的响应中没有文本：请在 Webhook 配置的 output 中指明其位置；若为立即响应，请改为运行结束后再响应。",
     ),
     "n8n.not_an_answer": (
-        "A web page came instead of an answer. {detail}",
-        "得到的是一个网页，而不是工作流的响应。{detail}",
+        "No answer came, but a web page, or what says that it is JSON and is none. {detail}",
+        "得到的不是工作流的响应，而是网页或损坏的 JSON。{detail}",
     ),
     "n8n.not_registered": (
         "n8n has no webhook at this address: the workflow is not published, or its path or method is another. {detail}",
@@ -1634,8 +1675,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "FastGPT 找不到该应用，或此密钥无权使用：请从 FastGPT 中该应用的地址栏复制 app_id。{detail}",
     ),
     "workflow.name_one": (
-        "Name the workflow: there are {count}.",
-        "请指明工作流：当前共有 {count} 个。",
+        "There are {count} workflows: say which by workflow_id. The chat API has a usual one where the settings "
+        "name it in chat.workflow.",
+        "当前共有 {count} 个工作流，请用 workflow_id 指明一个；聊天 API 也可在设置 chat.workflow 中指定默认的。",
     ),
     "workflow.check_connect": (
         "Nobody speaks FastGPT at this address: check base_url, port and firewall. {detail}",
@@ -1699,6 +1741,6 @@ def render(code: str, language: str, facts: Mapping[str, object]) -> str:
         return code
     text = texts[LANGUAGES.index(language) if language in LANGUAGES else 0]
     try:
-        return text.format_map(facts)
+        return text.format_map(facts).rstrip(" ")  # a detail at its end may be empty
     except (KeyError, IndexError, ValueError):
         return text

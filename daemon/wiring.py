@@ -21,6 +21,7 @@ from daemon.engine.campaign_jobs import LANE as CAMPAIGN_LANE
 from daemon.engine.campaign_steps import Mailing
 from daemon.engine.contacts import CONTACTS_LANE
 from daemon.engine.costs import Terms
+from daemon.engine.dialogue_carrier import bury as bury_dialogue
 from daemon.engine.dialogue_shelf import LANE as DIALOGUE_LANE
 from daemon.engine.friends import FRIEND_LANE
 from daemon.engine.lifecycle import Handler
@@ -187,7 +188,7 @@ def lanes_of(
             dismiss=dismiss_item,
             bury=bury_item,
         ),
-        lane(name=DIALOGUE_LANE, handler=dialogues, concurrency=DIALOGUES_AT_ONCE),
+        lane(name=DIALOGUE_LANE, handler=dialogues, concurrency=DIALOGUES_AT_ONCE, bury=bury_dialogue),
         lane(name=CAMPAIGN_LANE, handler=campaigns, concurrency=CAMPAIGNS_AT_ONCE),
         lane(name=LOGIN_LANE, handler=relogin, concurrency=LOGINS_AT_ONCE),
         lane(name=FRIEND_LANE, handler=friends, concurrency=ACTS_AT_ONCE),

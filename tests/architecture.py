@@ -4,6 +4,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import PurePath
 
+from tests.sources import parsed
+
 BASE = frozenset(
     {
         "errors",
@@ -102,7 +104,7 @@ def wrong_imports(path: PurePath, source: str) -> list[str]:
     found = []
     room = room_of(path)
     allowed = BASE | ROOMS.get(room, frozenset()) | {room, "__version__"}
-    for name in imported(ast.parse(source)):
+    for name in imported(parsed(source)):
         first, *rest = name.split(".")
         if name.startswith("."):
             found.append(f"a relative import, {name}")
@@ -116,7 +118,7 @@ def wrong_imports(path: PurePath, source: str) -> list[str]:
 
 
 def libraries_away_from_home(path: PurePath, source: str) -> list[str]:
-    libraries = {name.split(".")[0] for name in imported(ast.parse(source))}
+    libraries = {name.split(".")[0] for name in imported(parsed(source))}
     return [
         f"{library} belongs in {' or '.join(HOMES[library])}"
         for library in sorted(libraries & HOMES.keys())
@@ -126,7 +128,7 @@ def libraries_away_from_home(path: PurePath, source: str) -> list[str]:
 
 def module_state(source: str) -> list[str]:
     """Names at module level that something could change: lower-case containers, and `global`."""
-    tree = ast.parse(source)
+    tree = parsed(source)
     found = [f"global {', '.join(node.names)}" for node in ast.walk(tree) if isinstance(node, ast.Global)]
     for node in tree.body:
         if isinstance(node, ast.Assign | ast.AnnAssign) and _mutable(node.value):
@@ -138,7 +140,7 @@ def module_state(source: str) -> list[str]:
 
 def clock_and_chance(path: PurePath, source: str) -> list[str]:
     """Calls that read time or chance from anywhere but what was injected."""
-    tree = ast.parse(source)
+    tree = parsed(source)
     forbidden = CHANCE_CALLS if str(path) == CLOCK_HOME else CLOCK_CALLS | CHANCE_CALLS
     modules = set(imported(tree)) | {"datetime", "date"}  # a parameter may well be called `random`
     found = []
@@ -154,7 +156,7 @@ def clock_and_chance(path: PurePath, source: str) -> list[str]:
 def prints(path: PurePath, source: str) -> list[str]:
     if str(path).startswith("daemon/cli/"):
         return []
-    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    calls = (node for node in ast.walk(parsed(source)) if isinstance(node, ast.Call))
     return [f"line {c.lineno}: print" for c in calls if isinstance(c.func, ast.Name) and c.func.id == "print"]
 
 
@@ -162,7 +164,7 @@ def sizes(path: PurePath, source: str) -> list[str]:
     """What has grown past one thought. The table of texts may be as long as there are texts."""
     lines = source.count("\n")
     found = [f"{lines} lines in the module"] if lines > 300 and str(path) != "daemon/texts.py" else []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             long = (node.end_lineno or 0) - node.lineno + 1
             if long > LONGEST.get(node.name, 50):
@@ -171,7 +173,7 @@ def sizes(path: PurePath, source: str) -> list[str]:
 
 
 def unintroduced(source: str) -> list[str]:
-    return [] if ast.get_docstring(ast.parse(source)) else ["the first sentence is missing"]
+    return [] if ast.get_docstring(parsed(source)) else ["the first sentence is missing"]
 
 
 def _constant(name: str) -> bool:

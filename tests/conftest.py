@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,7 @@ def plain_log() -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """With `SHOWN=FILE` what each test really called is written down, for docs/shown.md."""
+    gc.disable()  # till all is collected: what is made until then stays to the end
     plain_log()
     if file := os.environ.get("SHOWN"):
         from tests.shown import Recorder  # only then: the client's methods are replaced
@@ -45,3 +47,9 @@ def pytest_configure(config: pytest.Config) -> None:
         recorder = Recorder(Path(file).absolute())
         recorder.begin()
         config.pluginmanager.register(recorder)
+
+
+def pytest_collection_finish() -> None:
+    """Eleven thousand tests, and the trees of the code: nobody need look through them again."""
+    gc.freeze()
+    gc.enable()

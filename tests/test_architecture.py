@@ -6,13 +6,10 @@ from pathlib import Path, PurePath
 import pytest
 
 from tests import architecture as house
+from tests.sources import SOURCES
 
-MODULES = sorted(Path("daemon").rglob("*.py"))
+MODULES = list(SOURCES)
 INTRODUCED = [path for path in MODULES if path.name != "__init__.py"]
-
-
-def here(path: Path) -> str:
-    return path.read_text("utf-8")
 
 
 def test_every_room_is_known() -> None:
@@ -22,37 +19,37 @@ def test_every_room_is_known() -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_a_module_imports_only_what_its_room_may(path: Path) -> None:
-    assert house.wrong_imports(path, here(path)) == []
+    assert house.wrong_imports(path, SOURCES[path]) == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_a_library_is_used_only_in_its_home(path: Path) -> None:
-    assert house.libraries_away_from_home(path, here(path)) == []
+    assert house.libraries_away_from_home(path, SOURCES[path]) == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_no_module_keeps_state(path: Path) -> None:
-    assert house.module_state(here(path)) == []
+    assert house.module_state(SOURCES[path]) == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_time_and_chance_are_injected(path: Path) -> None:
-    assert house.clock_and_chance(path, here(path)) == []
+    assert house.clock_and_chance(path, SOURCES[path]) == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_only_the_command_line_prints(path: Path) -> None:
-    assert house.prints(path, here(path)) == []
+    assert house.prints(path, SOURCES[path]) == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_no_module_and_no_function_is_too_long(path: Path) -> None:
-    assert house.sizes(path, here(path)) == []
+    assert house.sizes(path, SOURCES[path]) == []
 
 
 @pytest.mark.parametrize("path", INTRODUCED, ids=str)
 def test_every_module_says_what_it_is(path: Path) -> None:
-    assert house.unintroduced(here(path)) == []
+    assert house.unintroduced(SOURCES[path]) == []
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ import pytest
 
 from daemon.domain.act import ActKind
 from tests import audited
+from tests.sources import SOURCES
 
 PAGE = Path("docs/security.md")
-MODULES = [path for path in sorted(Path("daemon").rglob("*.py")) if "sim" not in path.parts]
-FOUND = {path: audited.actions_in(path.read_text("utf-8")) for path in MODULES}
+MODULES = [path for path in SOURCES if "sim" not in path.parts]
+FOUND = {path: audited.actions_in(SOURCES[path]) for path in MODULES}
 ACTS = {kind.value for kind in ActKind if not kind.only_reads}
 FOLLOWED = {  # expressions that stand for an action, and are given one by what is found or listed here
     "ending.kind": ACTS,

@@ -1,6 +1,7 @@
 """Whatever a page points to is there: other pages, their sections, files, tests, commands."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import click
@@ -25,6 +26,7 @@ COMMANDS = [
 ]
 
 
+@cache
 def _source() -> str:
     return "\n".join(path.read_text("utf-8") for path in Path("tests").rglob("test_*.py"))
 

@@ -10,8 +10,9 @@ from daemon.settings import Settings
 from daemon.settings_read import settings_of
 from daemon.texts import TEXTS
 from tests import codes, documents
+from tests.sources import SOURCES, parsed
 
-TREES = {path: ast.parse(path.read_text("utf-8")) for path in sorted(Path("daemon").rglob("*.py"))}
+TREES = {path: parsed(source) for path, source in SOURCES.items()}
 ERRORS = codes.errors_in(TREES.values())
 OURS = {path: tree for path, tree in TREES.items() if "sim" not in path.parts}  # the simulators speak as others do
 RAISED = sorted({(code, str(path)) for path, tree in OURS.items() for code in codes.codes_in(tree, ERRORS)})
@@ -30,7 +31,7 @@ def test_every_setting_is_documented_with_what_it_is(section: str, key: str) -> 
 
 @pytest.mark.parametrize(("section", "name"), [(s.name, a.name) for s, _, a in settings_of(Settings)])
 def test_every_setting_is_read_by_something(section: str, name: str) -> None:
-    assert any(_reads(path.read_text("utf-8"), section, name) for path in TREES)
+    assert any(_reads(source, section, name) for source in SOURCES.values() if f".{name}" in source)
 
 
 def _reads(source: str, section: str, name: str) -> bool:

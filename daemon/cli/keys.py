@@ -20,6 +20,7 @@ from daemon.settings_sections import ROLES
 _ROUTE = "/api/v1/keys"
 _COLUMNS = ("id", "role", "name", "accounts", "networks", "created_at", "expires_at", "last_used_at", "revoked_at")
 ANY = "any"  # lifts a limit
+_RATE = click.IntRange(0, 1000)  # 0: what the role allows
 
 
 @click.group()
@@ -56,6 +57,7 @@ def list_(config: Path | None, as_json: bool) -> None:
 @click.option("--days", type=click.IntRange(1, 365), help="After how many days it expires. [default: never]")
 @click.option("--network", "networks", multiple=True, metavar="CIDR", help="Where it may be used; may be repeated.")
 @click.option("--account", "accounts", multiple=True, metavar="ID", help="What it may touch; may be repeated.")
+@click.option("--rate", type=_RATE, metavar="N", help="Calls a second, up to 1000. [default: what its role allows]")
 @click.option("--offline", is_flag=True, help="Write to the store itself, while no daemon runs.")
 def create(
     config: Path | None,
@@ -65,13 +67,14 @@ def create(
     days: int | None,
     networks: tuple[str, ...],
     accounts: tuple[str, ...],
+    rate: int | None,
     offline: bool,
 ) -> None:
     """Make a key called NAME (for people: whose it is)."""
     settings = settings_of(config)
     expires = None if days is None else SystemClock().now() + timedelta(days=days)
     if offline:
-        made = asyncio.run(_create_offline(settings, name, role, days, networks, accounts))
+        made = asyncio.run(_create_offline(settings, name, role, days, networks, accounts, rate))
     else:
         body = {
             "name": name,
@@ -79,6 +82,7 @@ def create(
             "expires_at": expires and rfc3339(expires),
             "networks": networks,
             "accounts": accounts or None,
+            "rate_limit": rate or None,
         }
         made = Client.of(settings.unix_socket).call("POST", _ROUTE, body)
     _show(made, as_json)
@@ -102,6 +106,7 @@ def show(config: Path | None, as_json: bool, key_id: str) -> None:
 @click.option("--days", type=click.IntRange(0, 365), help="After how many days from now it expires; 0: never.")
 @click.option("--network", "networks", multiple=True, metavar="CIDR", help="Where it may be used; `any`: anywhere.")
 @click.option("--account", "accounts", multiple=True, metavar="ID", help="What it may touch; `any`: all.")
+@click.option("--rate", type=_RATE, metavar="N", help="Calls a second; 0: what its role allows.")
 def change(
     config: Path | None,
     as_json: bool,
@@ -111,13 +116,14 @@ def change(
     days: int | None,
     networks: tuple[str, ...],
     accounts: tuple[str, ...],
+    rate: int | None,
 ) -> None:
     """Change the key KEY_ID; what is not named stays. Sessions of the console begun with it end."""
     client = Client.of(settings_of(config).unix_socket)
     body = {
         field: value
         for field, value in client.call("GET", f"{_ROUTE}/{key_id}").items()
-        if field in ("name", "role", "expires_at", "networks", "accounts")
+        if field in ("name", "role", "expires_at", "networks", "accounts", "rate_limit")
     }
     given = {
         "name": name,
@@ -130,6 +136,8 @@ def change(
         body["networks"] = []
     if ANY in accounts:
         body["accounts"] = None
+    if rate is not None:
+        body["rate_limit"] = rate or None
     if days is not None:
         body["expires_at"] = rfc3339(SystemClock().now() + timedelta(days=days)) if days else None
     _tell(client.call("PUT", f"{_ROUTE}/{key_id}", body), as_json)
@@ -205,6 +213,7 @@ async def _create_offline(
     days: int | None,
     networks: tuple[str, ...],
     accounts: tuple[str, ...],
+    rate: int | None,
 ) -> dict[str, Any]:
     from daemon.codec import unstructure
     from daemon.domain.access import Actor, Role
@@ -228,6 +237,7 @@ async def _create_offline(
             expires_at=expires,
             networks=networks,
             accounts=frozenset(accounts) or None,
+            rate_limit=rate or None,
             by=Actor(id=f"uid:{os.getuid()}", role=Role.ADMIN, source="cli"),
         )
     return {**unstructure(key), "key": text.reveal()}

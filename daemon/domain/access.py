@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 from attrs import frozen
@@ -39,6 +40,7 @@ class Key:
     networks: tuple[str, ...] = ()  # address ranges it may be used from; none: from anywhere
     accounts: frozenset[str] | None = None  # the only ones it may see or touch; None: all
     old_until: datetime | None = None  # the secret before the last rotation works until then
+    rate_limit: int | None = None  # calls a second, of all kinds; None: what its role allows
     version: int = 1
 
     def rules_alone(self) -> bool:
@@ -68,6 +70,7 @@ class Actor:
     role: Role | None  # None: nobody we know
     accounts: frozenset[str] | None = None  # the only ones it may see or touch; None: all
     source: str = "daemon"  # the address, or unix
+    rate_limit: int | None = None  # the key's own; None: what the role allows
     request_id: str | None = None
 
     def may_touch(self, account_id: str) -> bool:
@@ -86,6 +89,7 @@ def within(address: str, networks: tuple[str, ...]) -> bool:
     return any(parsed in ip_network(network) for network in networks)
 
 
+@lru_cache(maxsize=1024)  # asked several times in each call; strangers who come from everywhere make it no larger
 def place_of(address: str) -> str:
     """What counts as one stranger: an IPv4 address, or the /64 that one IPv6 customer has to himself."""
     try:

@@ -83,7 +83,7 @@ class NewCharge:
     provider: str  # fastgpt, gewe, …
     model: str  # an app, a model, or the kind of act
     scopes: Scopes
-    estimate: Units | None = None  # None: by what its workflow used before
+    estimate: Units
 
 
 @frozen(kw_only=True)

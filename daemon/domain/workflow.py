@@ -153,9 +153,18 @@ class Usage:
     known: bool = False  # False: the service did not say
 
 
+class Finish(StrEnum):
+    """Why an answer ends where it does."""
+
+    STOP = "stop"  # it is whole
+    LENGTH = "length"  # the model was to say no more
+    FILTERED = "content_filter"  # the service held the rest of it back
+
+
 @frozen(kw_only=True)
 class Answer:
     text: str
+    finish: Finish = Finish.STOP
     nodes: tuple[Node, ...] = ()
     usage: Usage = field(factory=Usage)
     seconds: float = 0.0  # the service's own figure where it gives one

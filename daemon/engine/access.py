@@ -80,6 +80,10 @@ class Access:
     _known: OrderedDict[tuple[str, str], None] = field(factory=OrderedDict, init=False)  # key and place
     _kept: OrderedDict[str, keys.Found] = field(factory=OrderedDict, init=False)  # proved, and not changed since
     _changes: int = field(default=0, init=False)  # a read that one overtook is not kept
+    _peppered: hmac.HMAC = field(init=False)  # what every digest begins with
+
+    def __attrs_post_init__(self) -> None:
+        self._peppered = hmac.new(self.pepper.reveal().encode(), digestmod="sha256")
 
     async def authenticate(self, text: str, *, address: str) -> Key:
         """The key whose text this is; Unauthenticated, or Forbidden where it is not to be used from this address.
@@ -138,9 +142,12 @@ class Access:
         by: Actor,
         networks: tuple[str, ...] = (),
         accounts: frozenset[str] | None = None,
+        rate_limit: int | None = None,
     ) -> tuple[Key, Secret]:
         """The key and its text, which nobody will see again."""
-        terms = Terms(name=name, role=role, expires_at=expires_at, networks=networks, accounts=accounts)
+        terms = Terms(
+            name=name, role=role, expires_at=expires_at, networks=networks, accounts=accounts, rate_limit=rate_limit
+        )
         text = self._new_text()
         key = await self.db.write(add, text.id, terms, self.digest(text.secret), by=by)
         log.info("key.created", key=key.id, role=role, by=by.id)
@@ -158,7 +165,7 @@ class Access:
         return await self.db.read(both)
 
     async def change(self, key_id: str, terms: Terms, *, version: int | None, by: Actor) -> Key:
-        """What it may do, where, and until when. Its sessions end."""
+        """What it may do, where, until when, and how often. Its sessions end."""
         key = await self._changed(key_id, change, key_id, terms, version=version, by=by)
         log.info("key.changed", key=key_id, role=key.role, by=by.id)
         return key
@@ -175,7 +182,9 @@ class Access:
         return key, text.written()
 
     def digest(self, secret: str) -> bytes:
-        return hmac.digest(self.pepper.reveal().encode(), secret.encode(), "sha256")
+        mac = self._peppered.copy()
+        mac.update(secret.encode())
+        return mac.digest()
 
     def new_secret(self) -> str:
         """256 bits, as 43 letters."""

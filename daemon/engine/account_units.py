@@ -11,6 +11,7 @@ from daemon.domain.account import NEW_DEVICE, Account, AccountState, Product, Re
 from daemon.domain.message import AccountId, AppId, Wxid
 from daemon.engine.account_moves import SEND_LANE, Move, alert_name, move, repair
 from daemon.engine.account_states import Event
+from daemon.engine.targets import well_formed
 from daemon.errors import Conflict, Invalid, NotFound, PreconditionFailed, Problem
 from daemon.secret import Secret
 from daemon.store import accounts, alerts, audit, due, workflows
@@ -52,6 +53,8 @@ def _check(tx: Tx, vault: Vault, draft: AccountDraft, *, account_id: str | None)
         raise Conflict("account.app_id_taken", app_id=draft.app_id)
     if draft.workflow_id is not None and workflows.get(tx, vault, draft.workflow_id) is None:
         raise Invalid(problems=[Problem("workflow_id", "no such workflow")])
+    if not well_formed(draft.base_url.strip()):
+        raise Invalid(problems=[Problem("base_url", "this is no address that can be called")])
 
 
 def add(tx: Tx, vault: Vault, draft: AccountDraft, *, group: str | None, key: str | None, by: Actor) -> Account:

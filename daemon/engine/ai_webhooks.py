@@ -126,11 +126,8 @@ class AiWebhooks:
             if found is not None:
                 return self._without_run(errand, found, Served.CACHE)
             return await self._shared(errand, key, webhook.cache)
-        self.cache.counts(webhook.id).bypassed += 1
-        ran = await self._run(errand)
-        room = _room(ran)
-        if room is not None:
-            self.cache.put(key, webhook.id, webhook.cache.ttl, ran, room)
+        run, payer = partial(self._run, errand), errand.by.id
+        ran = await self.cache.renew(key, webhook.id, webhook.cache.ttl, run, _room, by=payer)
         return self._done(errand, ran, Served.RUN)
 
     async def test(self, webhook_id: str, task: Task, *, dry: bool, by: Actor) -> Tried:
@@ -149,13 +146,15 @@ class AiWebhooks:
         seconds = self.db.clock.monotonic() - errand.began
         return Tried(webhook=webhook, request=errand.request, done=done, error=error, seconds=seconds)
 
-    async def add(self, draft: WebhookDraft, *, by: Actor) -> Webhook:
-        return await self.registry.add(draft, by=by)
+    async def add(self, draft: WebhookDraft, *, by: Actor, language: str = "en") -> Webhook:
+        return await self.registry.add(draft, by=by, language=language)
 
-    async def change(self, webhook_id: str, draft: WebhookDraft, *, version: int | None, by: Actor) -> Webhook:
+    async def change(
+        self, webhook_id: str, draft: WebhookDraft, *, version: int | None, by: Actor, language: str = "en"
+    ) -> Webhook:
         """What was cached of it is forgotten."""
         before = await self.registry.get(webhook_id)
-        webhook = await self.registry.change(webhook_id, draft, version=version, by=by)
+        webhook = await self.registry.change(webhook_id, draft, version=version, by=by, language=language)
         self.cache.clear(webhook_id)
         self.runs.forget(before)
         self.changed()

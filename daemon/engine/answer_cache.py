@@ -58,7 +58,7 @@ class _Flight(Generic[T]):
     task: "asyncio.Task[T]"
     owner: str
     by: str
-    keep: bool = True  # False: the owner's answers were thrown away meanwhile
+    keep: bool = True  # False: the owner's answers were thrown away meanwhile, or a newer one is under way
 
 
 @define
@@ -116,6 +116,23 @@ class AnswerCache(Generic[T]):
             return await asyncio.shield(flight.task), True
         self.counts(owner).misses += 1
         return await asyncio.shield(self._begin(key, owner, ttl, fly, size, by).task), False
+
+    async def renew(
+        self,
+        key: Digest,
+        owner: str,
+        ttl: timedelta,
+        fly: Callable[[], Awaitable[T]],
+        size: Callable[[T], int | None],
+        *,
+        by: str = "",
+    ) -> T:
+        """The answer of a new flight, whatever is kept or in the air. Of those that end later none replaces it."""
+        earlier = self._flights.pop(key, None)
+        if earlier is not None:
+            earlier.keep = False
+        self.counts(owner).bypassed += 1
+        return await asyncio.shield(self._begin(key, owner, ttl, fly, size, by).task)
 
     def put(self, key: Digest, owner: str, ttl: timedelta, value: T, size: int) -> bool:
         """Whether there is room for it."""

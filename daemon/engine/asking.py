@@ -11,15 +11,17 @@ from datetime import datetime, timedelta
 from random import Random
 
 import structlog
-from attrs import define, evolve, frozen
+from attrs import define, evolve, field, frozen
 
-from daemon.domain.cost import Scopes
+from daemon.domain.cost import Scopes, Units
 from daemon.domain.workflow import Answer, Provider, Question, Workflow
 from daemon.engine.costs import USUAL, Refusal, Terms, release
+from daemon.engine.estimates import Estimates
 from daemon.engine.follower import Follower
 from daemon.engine.handover import Unmarked, judged
-from daemon.engine.metering import reserve, settle, unheard
+from daemon.engine.metering import Begun, reserve, settle
 from daemon.engine.ports import Assistant
+from daemon.engine.verdict import told
 from daemon.engine.workflows import Workflows
 from daemon.errors import (
     Conflict,
@@ -102,15 +104,10 @@ class Lost:
     """Every workflow is out of the question."""
 
     error: QiaodError
+    unfinished: Answered | None = None  # what the last of them said all the same: cut short, or held back
 
 
 Outcome = Answered | Later | Again | Lost
-
-
-@frozen(kw_only=True)
-class Begun:
-    ref: str  # the name of its charge
-    unheard: bool  # the workflow was asked before, and may have run
 
 
 @define
@@ -124,6 +121,7 @@ class Asking:
     budgets: Mapping[Provider, RetryBudget]
     random: Random
     terms: Terms = USUAL
+    _estimates: Estimates = field(factory=Estimates, init=False)
 
     async def ask(self, inquiry: Inquiry) -> Outcome:
         """The first answer of the chain; else a wait for the first that may be asked later."""
@@ -132,18 +130,18 @@ class Asking:
         except NotFound as gone:
             return Lost(gone)
         waiting: Later | None = None
-        last: QiaodError | None = None
+        last: Later | Lost | None = None
         for workflow in chain:
-            outcome = await self._one(inquiry, workflow, instead=last)
+            outcome = await self._one(inquiry, workflow, instead=None if last is None else last.error)
             if isinstance(outcome, Answered | Again):
                 return outcome
             if inquiry.follower is not None and inquiry.follower.bound:
-                return Lost(outcome.error)
+                return Lost(outcome.error) if isinstance(outcome, Later) else outcome
             if isinstance(outcome, Later):
                 waiting = waiting or outcome
-            last = outcome.error
+            last = outcome
         assert last is not None  # a chain has at least its first
-        return waiting or Lost(last)
+        return waiting or last
 
     async def answer(self, inquiry: Inquiry) -> Answered:
         """For a caller who waits: the answer, or the error; nothing is tried later."""
@@ -166,12 +164,17 @@ class Asking:
             return Later(limit.retry_after or LIMITED_PAUSE, limit)
         except Waitable as busy:  # our own pool or breaker: nobody was asked
             return Later(busy.retry_after, busy)
-        except (RemoteRefused, QuotaExceeded, Conflict) as refusal:  # the last: nobody said what it costs
+        except (QuotaExceeded, Conflict) as refusal:  # the last: nobody said what it costs
             return Lost(refusal)
+        except RemoteRefused as refusal:
+            if refusal.answer is None:
+                return Lost(refusal)
+            answer = judged(workflow, refusal.answer)
+            return Lost(refusal, Answered(answer=answer, workflow=workflow, question=question, instead=instead))
         except RemoteError as error:
             return self._failed(inquiry, workflow, error)
         points = answer.usage.points_micro
-        log.info("question.answered", question=inquiry.name, workflow=workflow.id, points_micro=points)
+        log.info("question.answered", inquiry=inquiry.name, workflow=workflow.id, points_micro=points)
         return Answered(answer=answer, workflow=workflow, question=question, instead=instead)
 
     def _failed(self, inquiry: Inquiry, workflow: Workflow, error: RemoteError) -> Later | Again | Lost:
@@ -192,27 +195,21 @@ class Asking:
         async with self.pools[workflow.provider].seat(inquiry.seat):
             if wait := breaker.before():
                 raise _barred(workflow, breaker, wait)
-            try:
+            with told(breaker):
                 self._spend(inquiry, workflow, breaker)
-                begin = await self.db.write(begun, inquiry, workflow, question, self.terms)
-                if isinstance(begin, QiaodError):
-                    raise begin
+                begin = await self._begun(inquiry, workflow, question)
                 answer = await self._paid(inquiry, workflow, question, begin)
-            except RemoteUnauthorized:
-                breaker.hold(Why.CREDENTIAL_REJECTED)
-                raise
-            except (RemoteRefused, RemoteLimited):
-                breaker.succeeded()  # it is there, and speaks
-                raise
-            except RemoteError:
-                breaker.failed()
-                raise
-            except BaseException:
-                breaker.abandoned()
-                raise
-            breaker.succeeded()
             self.budgets[workflow.provider].earn()
             return answer
+
+    async def _begun(self, inquiry: Inquiry, workflow: Workflow, question: Question) -> Begun:
+        estimate = self._estimates.take(workflow.id)
+        begin = await self.db.write(begun, inquiry, workflow, question, self.terms, estimate)
+        if isinstance(begin, QiaodError):
+            raise begin
+        if begin.found is not None:
+            self._estimates.keep(workflow.id, begin.found)
+        return begin
 
     def _spend(self, inquiry: Inquiry, workflow: Workflow, breaker: Breaker) -> None:
         """A repetition takes one of the service's retries; a probe is the breaker's business.
@@ -230,13 +227,20 @@ class Asking:
             if answer is None and begin.unheard and not repeatable(workflow):
                 raise RemoteRefused("turn.not_repeated", service=workflow.provider)
             answer = answer or await self._called(inquiry, workflow, question)
-        except (RemoteRefused, RemoteLimited, RemoteUnavailable):
+        except RemoteError as error:
             with suppress(StoreUnavailable):
-                await self.db.settle(release, begin.ref)
+                await self._unanswered(inquiry, workflow, begin, error)
             raise
         with suppress(StoreUnavailable):  # no reason to lose an answer: it is settled at its estimate later
             await self.db.settle(settle, inquiry.name, begin.ref, workflow, answer)
         return judged(workflow, answer)
+
+    async def _unanswered(self, inquiry: Inquiry, workflow: Workflow, begin: Begun, error: RemoteError) -> None:
+        """What ran to its end was paid for, of whatever use it was."""
+        if error.answer is not None:
+            await self.db.settle(settle, inquiry.name, begin.ref, workflow, error.answer)
+        elif isinstance(error, RemoteRefused | RemoteLimited | RemoteUnavailable):  # surely nothing ran
+            await self.db.settle(release, begin.ref)
 
     async def _earlier(self, inquiry: Inquiry, workflow: Workflow, question: Question) -> Answer | None:
         """The answer of an earlier call whose connection was lost, if there is one."""
@@ -262,16 +266,15 @@ class Asking:
         return self.breakers.of(workflow.provider, own if behind is None else f"{own}/{behind.credential}")
 
 
-def begun(tx: Tx, inquiry: Inquiry, workflow: Workflow, question: Question, terms: Terms) -> Begun | Refusal:
+def begun(
+    tx: Tx, inquiry: Inquiry, workflow: Workflow, question: Question, terms: Terms, estimate: Units | None = None
+) -> Begun | Refusal:
     """The question is put now: durable before the first byte; or why it must not be."""
     scopes = evolve(inquiry.scopes, request_id=question.request_id)
-    lost = unheard(tx, inquiry.name, workflow)
-    ref = reserve(tx, inquiry.name, workflow, scopes, terms)
-    if not isinstance(ref, str):
-        return ref
-    if inquiry.begin is not None:
+    begin = reserve(tx, inquiry.name, workflow, scopes, terms, estimate)
+    if isinstance(begin, Begun) and inquiry.begin is not None:
         inquiry.begin(tx, workflow, question)
-    return Begun(ref=ref, unheard=lost)
+    return begin
 
 
 def repeatable(workflow: Workflow) -> bool:

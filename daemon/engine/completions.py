@@ -13,7 +13,7 @@ from attrs import define, field, frozen
 from daemon.domain.access import Actor
 from daemon.domain.cost import Scopes, key_of
 from daemon.domain.workflow import Question, Said, Workflow
-from daemon.engine.asking import Asking, Inquiry
+from daemon.engine.asking import Answered, Asking, Inquiry, Lost, Outcome
 from daemon.engine.chatting import Told
 from daemon.engine.follower import Follower
 from daemon.engine.pressure import Pressure
@@ -60,7 +60,8 @@ class Completions:
         return found
 
     async def complete(self, prompt: Prompt, *, by: Actor, follower: Follower | None = None) -> Told:
-        """The answer; `follower` hears it while it is made. Raises what `Asking.answer` does."""
+        """The answer, also one that was cut short or held back: `Answer.finish` says so. `follower` hears it while it
+        is made. Raises what `Asking.answer` does."""
         self.pressure.admit_work()
         clock = self.db.clock
         began, name = clock.monotonic(), self.ids.new()
@@ -74,7 +75,7 @@ class Completions:
             scopes=Scopes(key_id=key_of(by.id)),
             follower=follower,
         )
-        answered = await self.asking.answer(inquiry)
+        answered = _known(await self.asking.ask(inquiry))
         asks = answered.answer.pause
         return Told(
             answer=answered.answer,
@@ -85,12 +86,24 @@ class Completions:
         )
 
     async def _named(self, name: str, by: Actor) -> str:
-        found = await self.db.read(workflows.named, name, account_ids=by.accounts)
+        if by.accounts is None:
+            found = await self.asking.workflows.named(name)
+        else:
+            found = await self.db.read(workflows.named, name, account_ids=by.accounts)
         if not found:
             raise NotFound("completion.no_model", model=name)
         if len(found) > 1:
             raise Invalid("completion.shared_name", model=name)
         return found[0]
+
+
+def _known(outcome: Outcome) -> Answered:
+    """What clients of plain models expect: whatever the model said, and why it ended there."""
+    if isinstance(outcome, Answered):
+        return outcome
+    if isinstance(outcome, Lost) and outcome.unfinished is not None:
+        return outcome.unfinished
+    raise outcome.error
 
 
 def _question(workflow: Workflow, *, prompt: Prompt, name: str, by: Actor) -> Question:

@@ -13,7 +13,6 @@ from daemon.domain.cost import (
     MICRO,
     Charge,
     ChargeId,
-    ChargeKind,
     ChargeState,
     NewCharge,
     Price,
@@ -22,6 +21,7 @@ from daemon.domain.cost import (
     estimate_of,
     settled,
 )
+from daemon.engine.estimates import Estimate
 from daemon.engine.quota_windows import book, close_ended, give_back, take, zone_of
 from daemon.errors import Conflict, QuotaExceeded
 from daemon.store import alerts, ledger, prices
@@ -63,7 +63,7 @@ def try_reserve(tx: Tx, new: NewCharge, terms: Terms) -> ChargeId | Refusal:
         _warn_unpriced(tx, new)
         if terms.refuse_unpriced:
             return Conflict("cost.unpriced", provider=new.provider, model=new.model)
-    charge = _charge(tx, new, terms, price)
+    charge = _charge(tx, new, price)
     held = take(tx, charge)
     if isinstance(held, QuotaExceeded):
         return held
@@ -81,6 +81,12 @@ def reserve(tx: Tx, new: NewCharge, terms: Terms) -> ChargeId:
     if isinstance(reserved, Refusal):
         raise reserved
     return reserved
+
+
+def estimate(tx: Tx, workflow_id: str, terms: Terms) -> Estimate:
+    """What a run of the workflow will use at most, by its last ones."""
+    earlier = ledger.earlier(tx, workflow_id, limit=EARLIER)
+    return Estimate(estimate_of(earlier, terms.first), len(earlier))
 
 
 def settle(tx: Tx, ref: str, units: Units | None) -> bool:
@@ -122,8 +128,7 @@ def _settle(tx: Tx, charge: Charge, units: Units | None) -> None:
     book(tx, done)
 
 
-def _charge(tx: Tx, new: NewCharge, terms: Terms, price: Price | None) -> Charge:
-    units = new.estimate if new.estimate is not None else _estimate(tx, new, terms)
+def _charge(tx: Tx, new: NewCharge, price: Price | None) -> Charge:
     return Charge(
         id=ChargeId(tx.new_id()),
         ref=new.ref,
@@ -134,19 +139,12 @@ def _charge(tx: Tx, new: NewCharge, terms: Terms, price: Price | None) -> Charge
         state=ChargeState.RESERVED,
         usage_known=False,
         price_id=None if price is None else price.id,
-        units=units,
-        estimate_micro=cost_of(units, price),
+        units=new.estimate,
+        estimate_micro=cost_of(new.estimate, price),
         cost_micro=0,
         created_at=tx.now,
         settled_at=None,
     )
-
-
-def _estimate(tx: Tx, new: NewCharge, terms: Terms) -> Units:
-    if new.kind is not ChargeKind.WORKFLOW:
-        return Units(acts=1)
-    earlier = [] if new.scopes.workflow_id is None else ledger.earlier(tx, new.scopes.workflow_id, limit=EARLIER)
-    return estimate_of(earlier, terms.first)
 
 
 def _warn_unpriced(tx: Tx, new: NewCharge) -> None:

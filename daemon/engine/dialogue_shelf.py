@@ -13,7 +13,7 @@ from attrs import define, frozen
 
 from daemon.codec import encode
 from daemon.domain.access import Actor
-from daemon.domain.dialogue import Dialogue, Excerpt, Line, Place
+from daemon.domain.dialogue import Dialogue, Excerpt, Line, Place, opens_to
 from daemon.domain.job import NewJob, OnConflict
 from daemon.engine.ports import DialogueStore
 from daemon.errors import (
@@ -77,6 +77,11 @@ class Shelf:
         """Of what is said now."""
         return Place.HERE if self.elsewhere is None else Place.OUTGOING
 
+    async def begin(self) -> None:
+        """Say what is here alone though there is another store: it goes there when it is gone on with."""
+        if self.elsewhere is not None and (left := await self.db.read(dialogues.here)):
+            log.warning("dialogues.here_alone", conversations=left, hint="docs/chat.md, Supabase")
+
     async def find(self, dialogue_id: str, *, surely: bool = False) -> Dialogue | None:
         """None where there is none. `surely`: raises where that cannot be known now, instead of taking it for new."""
         kept = await self.db.read(dialogues.get, dialogue_id)
@@ -95,10 +100,14 @@ class Shelf:
     async def excerpt(self, dialogue_id: str, *, before: str | None, limit: int) -> Excerpt:
         """The latest `limit` lines before that one."""
         kept, lines, ours = await self.db.read(_kept, dialogue_id, before=before, limit=limit + 1)
-        if self.elsewhere is None or (kept is not None and kept.purge):  # what is there is to be deleted
+        if self.elsewhere is None or kept is None or kept.purge:  # what is there is to be deleted
             return _cut(lines, limit)
         try:
             async with self.elsewhere.asked() as store:
+                if kept.place is not Place.COPY:
+                    found = await store.find(dialogue_id)
+                    if found is None or not _same(found, kept):
+                        return _cut(lines, limit, complete=found is None)
                 there = await store.page(dialogue_id, before=before, limit=limit + 1)
         except (RemoteError, Unavailable) as error:
             _missed(dialogue_id, error)
@@ -117,18 +126,36 @@ class Shelf:
         for line in lines:
             dialogues.add(tx, line, self.place)
         if self.elsewhere is not None:
+            dialogues.send_on(tx, dialogue.id)
             _send_on(tx, dialogue.id, request_id)
         return held
 
     async def forget(self, dialogue: Dialogue, *, by: Actor) -> None:
-        """Nothing of it is shown from now on. The other store forgets it as soon as it is reached."""
-        await self.db.write(_forget, dialogue, elsewhere=self.elsewhere is not None, by=by)
+        """Nothing of it is shown from now on. The other store forgets it as soon as it is reached; where it is to be
+        asked first whose that is there, and cannot be, RemoteError or Unavailable."""
+        elsewhere = self.elsewhere is not None and await self._theirs(dialogue, self.elsewhere, by)
+        await self.db.write(_forget, dialogue, elsewhere=elsewhere, by=by)
+
+    async def _theirs(self, dialogue: Dialogue, elsewhere: Elsewhere, by: Actor) -> bool:
+        """Whether what the other store has under that name is the caller's to delete: it may have been taken for new
+        while that one was away, and be another's."""
+        kept = await self.db.read(dialogues.get, dialogue.id)
+        if kept is None or kept.place is Place.COPY or kept.purge:
+            return True
+        async with elsewhere.asked() as store:
+            found = await store.find(dialogue.id)
+        return found is None or opens_to(found, dialogue.user_id, by)
 
 
 def _kept(tx: Tx, dialogue_id: str, *, before: str | None, limit: int) -> tuple[Kept | None, list[Line], list[Line]]:
     """The dialogue; all lines that are here; of them, those that are nowhere else."""
     lines, ours = (dialogues.page(tx, dialogue_id, before=before, limit=limit, copies=both) for both in (True, False))
     return dialogues.get(tx, dialogue_id), lines, ours
+
+
+def _same(there: Dialogue, kept: Kept) -> bool:
+    """What was taken for new while the other store was away may be another's there: its job finds out."""
+    return kept.dialogue is not None and there.chat == kept.dialogue.chat
 
 
 def _cut(lines: list[Line], limit: int, *, complete: bool = True) -> Excerpt:

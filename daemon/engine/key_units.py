@@ -18,13 +18,14 @@ LONGEST_LIFE = timedelta(days=365)
 
 @frozen(kw_only=True)
 class Terms:
-    """What a key may do, where, and until when."""
+    """What a key may do, where, until when, and how often."""
 
     name: str
     role: Role
     expires_at: datetime | None
     networks: tuple[str, ...]  # none: from anywhere
     accounts: frozenset[str] | None  # None: all
+    rate_limit: int | None = None  # calls a second; None: what its role allows
 
 
 def standing(key: Key, now: datetime) -> str | None:
@@ -54,6 +55,7 @@ def add(tx: Tx, key_id: str, terms: Terms, digest: bytes, *, by: Actor) -> Key:
         last_used_at=None,
         networks=_networks(terms.networks),
         accounts=_accounts(tx, terms.accounts),
+        rate_limit=terms.rate_limit,
     )
     keys.add(tx, key, digest, by=by.id)
     audit.record(tx, by, "key.created", f"key:{key.id}", detail=_facts(key))
@@ -73,6 +75,7 @@ def change(tx: Tx, key_id: str, terms: Terms, *, version: int | None, by: Actor)
         expires_at=terms.expires_at,
         networks=_networks(terms.networks),
         accounts=known.accounts if terms.accounts == known.accounts else _accounts(tx, terms.accounts),
+        rate_limit=terms.rate_limit,
         version=known.version + 1,
     )
     _keep_an_admin(tx, known, changed)
@@ -146,6 +149,7 @@ def _facts(key: Key) -> dict[str, Any]:
         "expires_at": _moment(key.expires_at),
         "networks": list(key.networks),
         "accounts": None if key.accounts is None else sorted(key.accounts),
+        "rate_limit": key.rate_limit,
     }
 
 

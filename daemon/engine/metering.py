@@ -1,31 +1,48 @@
 """What a question to a workflow costs, as units of work beside it: each run that may cost something is a charge."""
 
-from attrs import evolve
+from attrs import evolve, frozen
 
-from daemon.domain.cost import ONE_ACT, ChargeKind, ChargeState, NewCharge, Scopes, Units, attempt_ref, cost_of
+from daemon.domain.cost import ONE_ACT, Charge, ChargeKind, ChargeState, NewCharge, Scopes, Units, attempt_ref, cost_of
 from daemon.domain.workflow import Answer, Provider, Workflow
 from daemon.engine import costs
 from daemon.engine.costs import Refusal, Terms
+from daemon.engine.estimates import Estimate
 from daemon.store import ledger, prices
 from daemon.store.tx import Tx
 
 
-def reserve(tx: Tx, name: str, workflow: Workflow, scopes: Scopes, terms: Terms) -> str | Refusal:
-    """The name of the charge; or why the workflow may not be asked, and then nothing is held.
+@frozen(kw_only=True)
+class Begun:
+    ref: str  # the name of its charge
+    unheard: bool  # the workflow was asked before, and may have run: nobody heard the end of it
+    found: Estimate | None  # what it was estimated at, where that was looked up
+
+
+def reserve(
+    tx: Tx, name: str, workflow: Workflow, scopes: Scopes, terms: Terms, estimate: Units | None = None
+) -> Begun | Refusal:
+    """What is held; or why the workflow may not be asked, and then nothing is. `estimate` None: it is looked up.
 
     A question that is asked again is another charge: what the earlier run cost is not known yet, nor was it nothing.
     """
-    ref = attempt_ref(ChargeKind.WORKFLOW, name, len(ledger.attempts(tx, ChargeKind.WORKFLOW, name)) + 1)
+    runs, found = ledger.attempts(tx, ChargeKind.WORKFLOW, name), None
+    if workflow.provider is Provider.N8N:
+        estimate = ONE_ACT
+    if estimate is None:
+        found = costs.estimate(tx, workflow.id, terms)
+        estimate = found.units
     new = NewCharge(
-        ref=ref,
+        ref=attempt_ref(ChargeKind.WORKFLOW, name, len(runs) + 1),
         kind=ChargeKind.WORKFLOW,
         provider=workflow.provider,
         model=workflow.billed,
         scopes=evolve(scopes, workflow_id=workflow.id),
-        estimate=ONE_ACT if workflow.provider is Provider.N8N else None,
+        estimate=estimate,
     )
     reserved = costs.try_reserve(tx, new, terms)
-    return reserved if isinstance(reserved, Refusal) else ref
+    if isinstance(reserved, Refusal):
+        return reserved
+    return Begun(ref=new.ref, unheard=bool(_open(runs, workflow)), found=found)
 
 
 def settle(tx: Tx, name: str, ref: str, workflow: Workflow, answer: Answer) -> None:
@@ -48,23 +65,18 @@ def worth(tx: Tx, workflow: Workflow, answer: Answer) -> int | None:
     return None if used is None or price is None else cost_of(used, price)
 
 
-def unheard(tx: Tx, name: str, workflow: Workflow) -> bool:
-    """Whether the workflow was asked before and may have run: nobody heard the end of it."""
-    return bool(_open(tx, name, workflow))
-
-
 def _used(workflow: Workflow, answer: Answer) -> Units | None:
     """A run of n8n is paid for by itself; what its models cost is known only where it says so."""
     used = Units.of(answer.usage)
     return evolve(used or Units(), acts=1) if workflow.provider is Provider.N8N else used
 
 
-def _open(tx: Tx, name: str, workflow: Workflow) -> list[str]:
-    """The runs of the workflow that nobody heard the end of, oldest first."""
-    runs = ledger.attempts(tx, ChargeKind.WORKFLOW, name)
+def _open(runs: list[Charge], workflow: Workflow) -> list[str]:
+    """Those of the workflow that nobody heard the end of, oldest first."""
     return [run.ref for run in runs if run.state is ChargeState.RESERVED and run.scopes.workflow_id == workflow.id]
 
 
 def _lost(tx: Tx, name: str, ref: str, workflow: Workflow) -> str | None:
     """The latest earlier run of the workflow that nobody heard the end of."""
-    return next((earlier for earlier in reversed(_open(tx, name, workflow)) if earlier != ref), None)
+    runs = ledger.attempts(tx, ChargeKind.WORKFLOW, name)
+    return next((earlier for earlier in reversed(_open(runs, workflow)) if earlier != ref), None)

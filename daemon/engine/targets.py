@@ -166,6 +166,15 @@ def public(address: Address) -> bool:
     return address in GLOBAL_V6 and not special
 
 
+def well_formed(url: str) -> bool:
+    """Whether it can be taken apart: has a host, and a port that there is, if any."""
+    try:
+        _parts(url)
+    except Invalid:
+        return False
+    return True
+
+
 def _parts(url: str) -> tuple[SplitResult, int | None]:
     try:
         # whatever a parser may drop, or take for something else: blanks, controls, backslashes

@@ -35,7 +35,7 @@ def question(
     return Question(
         turn_id=line.id,
         conversation=chat,
-        user=trial.id,
+        user=f"{trial.id}_{trial.chat[-6:]}",  # n8n's own memory goes by it: what was cleared is to be forgotten there
         messages=messages,
         variables={**workflow.variables, **trial.variables},
         request_id=request_id,

@@ -4,9 +4,7 @@ One attempt a run: whoever asks repeats it, and by the same call id, so that the
 history where we remember; where it does, the session is the conversation.
 """
 
-import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,11 +20,10 @@ from daemon.engine.handover import judged
 from daemon.engine.ports import WebhookCaller
 from daemon.engine.webhook_errands import Errand
 from daemon.engine.webhook_runs import WebhookRuns
-from daemon.errors import N8nRan, N8nRefused, N8nUnauthorized, N8nWebhookError, RemoteUnavailable
+from daemon.engine.webhook_seen import explain, seen
+from daemon.errors import N8nRan, N8nRefused, N8nUnauthorized, RemoteUnavailable
 
 SERVICE = "n8n"
-LOOK_PATIENCE = timedelta(seconds=3)  # for the nodes of a run that has ended
-LOOK_AGAIN = (0.05, 0.15, 0.3)  # seconds: what a respond node says is heard a moment before the run ends
 LOOK_BACK = timedelta(hours=1)  # for an earlier run of a question: it is not worth answering for longer
 
 
@@ -49,10 +46,10 @@ class WebhookAssistant:
         try:
             said = await self.caller.call(webhook, request, on_text=on_text, on_node=on_node)
         except N8nRan as error:
-            run = await self._seen(webhook, request)
-            error.nodes = run.nodes if run is not None else ()
+            if not error.nodes and (run := await seen(self.caller, webhook, request)) is not None:
+                explain(error, run)
             raise
-        return _spoken(workflow, answer(webhook, request, said, await self._seen(webhook, request)))
+        return _spoken(workflow, answer(webhook, request, said, await seen(self.caller, webhook, request)))
 
     async def recover(self, workflow: Workflow, question: Question) -> Answer | None:
         """With n8n's API only. RemoteUnavailable while the earlier run goes on: its answer is worth waiting for."""
@@ -66,23 +63,6 @@ class WebhookAssistant:
                 raise RemoteUnavailable("n8n.still_running", service=SERVICE)
             return None
         return evolve(_spoken(workflow, answer(webhook, request, run.answer, run)), recovered=True)
-
-    async def _seen(self, webhook: Webhook, request: WebhookRequest) -> WebhookRun | None:
-        """What n8n has on record of the run. Without it the answer is as good, so it is not waited for at length."""
-        if webhook.api is not None:
-            with suppress(N8nWebhookError, TimeoutError):
-                async with asyncio.timeout(LOOK_PATIENCE.total_seconds()):
-                    return await self._ended(webhook, request)
-        return None
-
-    async def _ended(self, webhook: Webhook, request: WebhookRequest) -> WebhookRun | None:
-        run = await self.caller.look_up(webhook, request, since=request.sent_at)
-        for pause in LOOK_AGAIN:
-            if run is None or run.state is not RunState.RUNNING:
-                break
-            await asyncio.sleep(pause)
-            run = await self.caller.look_up(webhook, request, since=request.sent_at)
-        return run
 
     def _told(self, workflow: Workflow, question: Question) -> tuple[Webhook, WebhookRequest]:
         webhook = workflow.webhook
@@ -127,13 +107,14 @@ class QuestionCalls:
 def answer(webhook: Webhook, request: WebhookRequest, said: WebhookAnswer, run: WebhookRun | None) -> Answer:
     """Without n8n's record the whole run is one node. Tokens that nobody tells of are none. Pure."""
     usage = said.usage if said.usage.known or run is None else run.usage
+    last = run.answer if run is not None else None
     nodes = (run.nodes if run is not None else ()) or said.nodes or (_one(webhook, request, said),)
     return Answer(
         text=said.text,
         nodes=nodes,
         usage=usage if usage.known else Usage(known=True),
         seconds=said.seconds,
-        variables=said.variables,
+        variables=said.variables or (last.variables if last is not None else {}),  # an agent's stream is text alone
     )
 
 

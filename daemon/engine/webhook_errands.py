@@ -1,5 +1,7 @@
 """A call of an n8n webhook as it is asked for, as it ends, and what that end counts as."""
 
+from datetime import timedelta
+
 from attrs import define, field, frozen
 
 from daemon.domain.access import Actor
@@ -8,6 +10,8 @@ from daemon.domain.webhook import Webhook
 from daemon.domain.webhook_call import WebhookAnswer, WebhookRequest
 from daemon.errors import N8nResponseError, N8nWebhookError, QiaodError
 
+NOT_REGISTERED = "n8n.not_registered"
+GRACE = timedelta(seconds=0.5)  # n8n 2.41 knows a webhook 0.16 to 0.3 s after it says that it is published
 CUT_OFF = "ai_webhook.cut_off"  # our own end, or its caller's, while n8n worked on it
 
 

@@ -54,15 +54,18 @@ class WebhookRegistry:
             _page, self.vault, task_type=task_type, is_active=is_active, before=before, limit=limit
         )
 
-    async def add(self, draft: WebhookDraft, *, by: Actor) -> Webhook:
-        self._check(draft)
+    async def add(self, draft: WebhookDraft, *, by: Actor, language: str = "en") -> Webhook:
+        """`language`: what is wrong with the draft is told in it."""
+        self._check(draft, language)
         webhook = await self.db.write(units.add, self.vault, draft, by=by)
         self._forget()
         log.info("ai_webhook.added", webhook=webhook.id, task_type=webhook.task_type)
         return webhook
 
-    async def change(self, webhook_id: str, draft: WebhookDraft, *, version: int | None, by: Actor) -> Webhook:
-        self._check(draft)
+    async def change(
+        self, webhook_id: str, draft: WebhookDraft, *, version: int | None, by: Actor, language: str = "en"
+    ) -> Webhook:
+        self._check(draft, language)
         webhook = await self.db.write(units.change, self.vault, webhook_id, draft, version=version, by=by)
         self._forget()
         log.info("ai_webhook.changed", webhook=webhook_id, active=webhook.is_active)
@@ -78,9 +81,9 @@ class WebhookRegistry:
         self._changes += 1
         self._cached.clear()
 
-    def _check(self, draft: WebhookDraft) -> None:
+    def _check(self, draft: WebhookDraft, language: str) -> None:
         """Both addresses are looked at again when they are called: a name may lead elsewhere by then."""
-        if found := problems(draft):
+        if found := problems(draft, language):
             raise Invalid(problems=found)
         self.targets.check_url(draft.url)
         if draft.api is not None:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 
 import structlog
@@ -25,15 +26,18 @@ from daemon.engine.call_shown import MOST_DETAIL, request_shown, shown
 from daemon.engine.costs import USUAL, Terms
 from daemon.engine.ports import WebhookCaller
 from daemon.engine.timers import Timers
-from daemon.engine.webhook_errands import CUT_OFF, Errand, Ran, outcome_of
+from daemon.engine.verdict import told
+from daemon.engine.webhook_errands import CUT_OFF, GRACE, NOT_REGISTERED, Errand, Ran, outcome_of
+from daemon.engine.webhook_seen import explain, seen
 from daemon.errors import (
+    N8nCut,
+    N8nRefused,
+    N8nTimeoutError,
     N8nWebhookError,
     QiaodError,
     RateLimited,
-    RemoteError,
     RemoteLimited,
     RemoteRefused,
-    RemoteUnauthorized,
     StoreUnavailable,
     Unavailable,
     Waitable,
@@ -104,8 +108,7 @@ class WebhookRuns:
         try:
             async with self._near_seat(errand):
                 with self._judged(errand):
-                    errand.asked += 1
-                    answer = await self.caller.call(errand.webhook, errand.request, on_text=on_text, on_node=on_node)
+                    answer = await self._asked(errand, on_text=on_text, on_node=on_node)
         except Waitable as busy:  # who asks a workflow is told in the words of services
             await self._write_down(errand, error=busy)
             raise RemoteLimited(busy.code, service=SERVICE, retry_after=busy.retry_after) from busy
@@ -143,7 +146,7 @@ class WebhookRuns:
             outcome=outcome_of(error, asked=errand.asked),
             request=ran.asked if ran else request_shown(request, self.redactor),
             response=ran.told if ran else None,
-            status=ran.answer.status if ran else None,
+            status=ran.answer.status if ran else error.status if isinstance(error, N8nWebhookError) else None,
             attempts=errand.asked,
             duration_ms=round((self.db.clock.monotonic() - errand.began) * 1000),
             error=code,
@@ -193,8 +196,7 @@ class WebhookRuns:
             try:
                 with self._judged(errand):
                     ref = await self._reserved(errand)
-                    errand.asked += 1
-                    answer = await self.caller.call(errand.webhook, errand.request)
+                    answer = await self._asked(errand)
             except N8nWebhookError as error:
                 delay = self._delay(errand, started, error)
                 entry = self.entry(errand, error=error) if delay is None else None
@@ -208,6 +210,41 @@ class WebhookRuns:
             with suppress(StoreUnavailable):  # no reason to lose an answer
                 await self.db.settle(units.answered, ref, answer.usage, self.entry(errand, ran=ran))
             return ran
+
+    async def _asked(
+        self,
+        errand: Errand,
+        *,
+        on_text: Callable[[str], None] | None = None,
+        on_node: Callable[[NodeBegun], None] | None = None,
+    ) -> WebhookAnswer:
+        """What n8n says; of a webhook that is not registered, what it says once that had time to end."""
+        call = partial(self.caller.call, errand.webhook, errand.request, on_text=on_text, on_node=on_node)
+        errand.asked += 1
+        try:
+            return await call()
+        except N8nRefused as error:
+            if error.code != NOT_REGISTERED or errand.via is Via.TEST or errand.webhook.retry.attempts == 1:
+                raise
+        except N8nWebhookError as error:
+            return await self._recovered(errand, error)
+        await self._pause(GRACE)
+        errand.asked += 1
+        return await call()
+
+    async def _recovered(self, errand: Errand, error: N8nWebhookError) -> WebhookAnswer:
+        """The answer of a run that ended well while its way here was lost; else the error, with what n8n knows of it.
+
+        A question whose answer was lost is looked up by whoever asks it again.
+        """
+        lost = isinstance(error, N8nTimeoutError | N8nCut)
+        if error.may_have_run and error.is_fault and not (lost and errand.via is Via.WORKFLOW):
+            run = await seen(self.caller, errand.webhook, errand.request)
+            if lost and run is not None and run.answer is not None:
+                return run.answer
+            if run is not None:
+                explain(error, run)
+        raise error
 
     async def _reserved(self, errand: Errand) -> str:
         scopes = Scopes(key_id=key_of(errand.by.id), request_id=errand.request.request_id)
@@ -224,24 +261,11 @@ class WebhookRuns:
         if not trial and (wait := breaker.before()):
             held = breaker.why is Why.CREDENTIAL_REJECTED
             raise Unavailable("ai_webhook.credential_rejected" if held else "ai_webhook.breaker_open", retry_after=wait)
-        try:
+        with told(breaker):
             yield
-        except RemoteUnauthorized:
-            breaker.hold(Why.CREDENTIAL_REJECTED)
-            raise
-        except (RemoteRefused, RemoteLimited):
-            breaker.succeeded()  # it is there, and speaks
-            raise
-        except RemoteError:
-            breaker.failed()
-            raise
-        except BaseException:
-            breaker.abandoned()
-            raise
         if trial:
             for credential in self._barriers(errand.webhook):
                 self.breakers.of(SERVICE, credential).reset()
-        breaker.succeeded()
 
     def _delay(self, errand: Errand, started: datetime, error: N8nWebhookError) -> timedelta | None:
         """How long until another attempt; None: there is none. No attempt begins past the time of all of them."""

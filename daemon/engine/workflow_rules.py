@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from daemon.domain.model_parameters import misfits
 from daemon.domain.workflow import Memory, Provider, Workflow
+from daemon.engine.targets import well_formed
 from daemon.errors import Problem
 
 USUAL_ENDPOINT = "v1"  # nobody has to choose it
@@ -22,6 +23,8 @@ def _missing(workflow: Workflow) -> Iterator[Problem]:
         return
     if not workflow.base_url:
         yield Problem("base_url", f"{provider} wants the address of the service")
+    elif not well_formed(workflow.base_url):
+        yield Problem("base_url", "this is no address that can be called, such as https://cloud.fastgpt.cn/api")
     if provider is Provider.FASTGPT and not workflow.key:
         yield Problem("key", "fastgpt wants the key of its app")
     if provider is Provider.OPENAI and not workflow.model:

@@ -94,8 +94,8 @@ class WorkflowTests:
         A run that fails is an answer of its own, in `language`. Raises RateLimited where no seat comes free.
         """
         self.pressure.admit_work()
-        trial = await self.ready(trial_id, by=by)
-        run = asyncio.ensure_future(self._said(trial, message, by=by, language=language, follower=follower))
+        await self.ready(trial_id, by=by)
+        run = asyncio.ensure_future(self._said(trial_id, message, by=by, language=language, follower=follower))
         self._runs[trial_id] = run
         try:
             return await run
@@ -103,14 +103,17 @@ class WorkflowTests:
             if (here := asyncio.current_task()) is not None and here.cancelling():
                 raise
         finally:
-            del self._runs[trial_id]
+            if self._runs.get(trial_id) is run:
+                del self._runs[trial_id]
         return await self.get(trial_id, by=by)  # it was cleared meanwhile, or removed
 
     def _stop(self, trial_id: str) -> None:
-        if (run := self._runs.get(trial_id)) is not None:
+        """The next message waits for nothing: until its service has been told to stop, a run may take a while."""
+        if (run := self._runs.pop(trial_id, None)) is not None:
             run.cancel()
 
-    async def _said(self, trial: Trial, message: str, *, by: Actor, language: str, follower: Follower | None) -> Trial:
+    async def _said(self, trial_id: str, message: str, *, by: Actor, language: str, follower: Follower | None) -> Trial:
+        trial = await self.get(trial_id, by=by)  # as the run before left it
         workflow = await self._workflow(trial.workflow_id)
         step = self._step(trial, message)
         if step is not None and not isinstance(step, Resume):

@@ -89,6 +89,8 @@ class Workflows:
     vault: Vault
     keep: timedelta = timedelta(minutes=5)
     _cached: dict[str, tuple[float, Workflow]] = field(factory=dict, init=False)
+    _named: dict[str, tuple[float, list[str]]] = field(factory=dict, init=False)  # ids, by a name that somebody has
+    _changes: int = field(default=0, init=False)  # a read that one overtook is not kept
 
     async def get(self, workflow_id: str) -> Workflow:
         """From the cache, at most `keep` old. A change through this daemon is seen at once."""
@@ -96,17 +98,33 @@ class Workflows:
         cached = self._cached.get(workflow_id)
         if cached is not None and now < cached[0]:
             return cached[1]
+        changes = self._changes
         workflow = await self.db.read(workflows.get, self.vault, workflow_id)
         if workflow is None:
             self._cached.pop(workflow_id, None)
             raise NotFound("workflow.not_found", id=workflow_id)
-        self._cached[workflow_id] = (now + self.keep.total_seconds(), workflow)
+        if changes == self._changes:
+            self._cached[workflow_id] = (now + self.keep.total_seconds(), workflow)
         return workflow
 
+    async def named(self, name: str) -> list[str]:
+        """The ids of those with this name, two at most; as old as `get`'s."""
+        now = self.db.clock.monotonic()
+        cached = self._named.get(name)
+        if cached is not None and now < cached[0]:
+            return cached[1]
+        changes = self._changes
+        found = await self.db.read(workflows.named, name)
+        if found and changes == self._changes:
+            self._named[name] = (now + self.keep.total_seconds(), found)
+        return found
+
     def clear(self) -> int:
-        """Forget what is cached; how many it were."""
+        """Forget what is cached; how many workflows it were."""
         count = len(self._cached)
         self._cached.clear()
+        self._named.clear()
+        self._changes += 1
         return count
 
     async def chain(self, workflow_id: str) -> list[Workflow]:
@@ -135,18 +153,19 @@ class Workflows:
 
     async def add(self, draft: WorkflowDraft, *, by: Actor) -> Workflow:
         workflow = await self.db.write(_add, self.vault, draft, by=by)
+        self.clear()
         log.info("workflow.added", workflow=workflow.id, provider=workflow.provider)
         return workflow
 
     async def change(self, workflow_id: str, draft: WorkflowDraft, *, version: int | None, by: Actor) -> Workflow:
         workflow = await self.db.write(_change, self.vault, workflow_id, draft, version=version, by=by)
-        self._cached.pop(workflow_id, None)
+        self.clear()
         log.info("workflow.changed", workflow=workflow_id)
         return workflow
 
     async def remove(self, workflow_id: str, *, version: int | None, by: Actor) -> None:
         await self.db.write(_remove, self.vault, workflow_id, version=version, by=by)
-        self._cached.pop(workflow_id, None)
+        self.clear()
         log.info("workflow.removed", workflow=workflow_id)
 
 

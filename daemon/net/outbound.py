@@ -99,6 +99,7 @@ class Outbound:
     _guarded: aiohttp.ClientSession
     _redactor: Redactor
     targets: Targets
+    names: Resolver
     meter: Meter = field(factory=Unmetered, kw_only=True)
 
     async def request(
@@ -233,7 +234,7 @@ async def open_outbound(
             names = await enter(open_resolver(SystemClock(), DnsTerms()))
         once, kept = await enter(fresh_session(names)), await enter(keeping_session(names))
         guarded = await enter(fresh_session(names, targets))
-        yield Outbound(once, kept, guarded, redactor, targets)
+        yield Outbound(once, kept, guarded, redactor, targets, names)
 
 
 def retry_after(headers: Mapping[str, str]) -> timedelta | None:
@@ -255,7 +256,7 @@ def _headers(call: Call, headers: Mapping[str, str] | None, *, has_body: bool) -
     if has_body:
         sent[hdrs.CONTENT_TYPE] = "application/json"
     sent.update(headers or {})
-    if any(not character.isprintable() for value in sent.values() for character in value):
+    if not all(value.isprintable() for value in sent.values()):
         raise RemoteRefused("remote.bad_header", service=call.service)  # a line break in a token, most likely
     return sent
 

@@ -115,6 +115,17 @@ class _Known:
     fresh_until: float  # monotonic, like the next
     good_until: float
     problem: str = ""
+    stale: bool = False  # no server has answered since it was fresh
+
+
+@define
+class DnsCounts:
+    """Since the start."""
+
+    found: int = 0
+    no_such_name: int = 0
+    failed: int = 0
+    stale: int = 0  # addresses given out beyond their time
 
 
 @define(eq=False)
@@ -124,8 +135,14 @@ class Resolver(AbstractResolver):
     source: Source
     clock: Clock
     terms: DnsTerms
+    counts: DnsCounts = field(factory=DnsCounts, init=False)
     _known: dict[str, _Known] = field(factory=dict, init=False)  # the one used last is last
     _flights: dict[str, asyncio.Task[_Known]] = field(factory=dict, init=False)
+
+    @property
+    def names(self) -> int:
+        """How many are kept, those without an address included."""
+        return len(self._known)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -146,6 +163,7 @@ class Resolver(AbstractResolver):
             known = await self._asked(name, known)
         if not known.addresses:
             raise OSError(f"{name}: {known.problem}")
+        self.counts.stale += known.stale or known.fresh_until <= self.clock.monotonic()
         return known.addresses
 
     async def close(self) -> None:
@@ -177,10 +195,13 @@ class Resolver(AbstractResolver):
             async with asyncio.timeout(self.terms.timeout.total_seconds()):
                 found = await self.source.look_up(name)
         except NoSuchName as error:
+            self.counts.no_such_name += 1
             known = self._kept((), NO_SUCH_NAME_KEPT, str(error))
         except (NoAnswer, TimeoutError) as error:
+            self.counts.failed += 1
             known = self._failed(name, str(error) or "no answer in time")
         else:
+            self.counts.found += 1
             known = self._kept(found.addresses, found.ttl)
         self._known.pop(name, None)
         self._known[name] = known
@@ -198,7 +219,7 @@ class Resolver(AbstractResolver):
         stale = old is not None and bool(old.addresses) and old.good_until > now
         log.warning("dns.failed", name=name, problem=problem, stale=stale)
         if old is not None and stale:
-            return _Known(old.addresses, now + STALE_KEPT, old.good_until)
+            return _Known(old.addresses, now + STALE_KEPT, old.good_until, stale=True)
         return _Known((), now + FAILURE_KEPT, now, problem)
 
 

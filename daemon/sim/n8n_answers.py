@@ -52,6 +52,7 @@ def responded(execution: Execution, items: list[Any]) -> Reply:
     if execution.flow.shape == "noData" or node.status == 204:
         body = b""
     headers = {name: value for name, value in node.headers.items() if name.lower() != "content-type"}
+    headers["Content-Security-Policy"] = SANDBOX
     kind = next((value for name, value in node.headers.items() if name.lower() == "content-type"), "")
     usual = "application/json; charset=utf-8" if node.body is None else _type_of(node.body)
     return Reply(status=node.status, body=body, content_type=kind or usual, headers=headers)

@@ -191,7 +191,8 @@ def _nodes(execution: Execution) -> list[dict[str, Any]]:
 
 
 def _parameters(row: Row) -> dict[str, Any]:
-    return {"model": {"__rl": True, "mode": "list", "value": row.model}} if row.model else {}
+    model = {"model": {"__rl": True, "mode": "list", "value": row.model}} if row.model else {}
+    return row.parameters | model
 
 
 def _run_json(row: Row, index: int, before: str | None, question: str) -> dict[str, Any]:
@@ -205,7 +206,7 @@ def _run_json(row: Row, index: int, before: str | None, question: str) -> dict[s
     }
     if row.error:
         return {**shown, "error": {"message": row.error, "name": "NodeOperationError"}}
-    shown["data"] = {"main": [[{"json": output} for output in outputs]]}
+    shown["data"] = {"main": [*([] for _ in range(row.branch)), [{"json": output} for output in outputs]]}
     if any(row.tokens):
         prompt, completion = row.tokens
         if not row.model:  # an agent's: what its models used, told once more

@@ -10,7 +10,7 @@ from daemon.codec import encode
 JSON = "application/json; charset=utf-8"
 HTML = "text/html; charset=utf-8"
 NO_TYPE = "application/x-none"  # a mark: the answer goes out without a Content-Type
-SANDBOX = "sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts"
+SANDBOX = "sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts"  # of a workflow's answers alone
 STARTING = "n8n is starting up. Please wait"
 PROBLEM = "There was a problem executing the workflow"
 NOT_ACTIVE = (
@@ -42,15 +42,23 @@ def told(document: Any, status: int = 200) -> Reply:
     return Reply(status=status, body=encode(document), headers={"Content-Security-Policy": SANDBOX})
 
 
-def text(said: str, status: int = 200, content_type: str = HTML) -> Reply:
-    headers = {"Content-Security-Policy": SANDBOX}
-    return Reply(status=status, body=said.encode(), content_type=content_type, headers=headers)
+def text(said: str, content_type: str = HTML) -> Reply:
+    return Reply(body=said.encode(), content_type=content_type, headers={"Content-Security-Policy": SANDBOX})
+
+
+def own(document: Any, status: int) -> Reply:
+    """n8n's own word, of no workflow."""
+    return Reply(status=status, body=encode(document))
+
+
+def page(said: str, status: int = 200, content_type: str = HTML) -> Reply:
+    return Reply(status=status, body=said.encode(), content_type=content_type)
 
 
 def refusal(status: int, message: str, *, code: int | None = None, hint: str = "") -> Reply:
     """Before and around a run; code 0 is "unclassified"."""
     shown: dict[str, Any] = {"code": status if code is None else code, "message": message}
-    return told({**shown, "hint": hint} if hint else shown, status)
+    return own({**shown, "hint": hint} if hint else shown, status)
 
 
 def unclassified(message: str) -> Reply:
@@ -81,17 +89,17 @@ def wrong_method(method: str, others: tuple[str, ...]) -> Reply:
 
 def cannot(method: str, path: str) -> Reply:
     """Express knows no such route: n8n is still booting, or it is no webhook at all."""
-    page = (
+    shown = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n</head>\n<body>\n'
         f"<pre>Cannot {method} {path}</pre>\n</body>\n</html>\n"
     )
-    return text(page, 404)
+    return page(shown, 404)
 
 
-FAILED = told({"message": "Error in workflow"}, 500)
-BOOT_PAGE = text(STARTING)
-NO_DATABASE = told({"code": 503, "message": "Database is not ready!"}, 503)
-PROXY_TIMEOUT = text("error code: 524", 524, "text/plain; charset=utf-8")  # n8n Cloud's, after 100 s
+FAILED = own({"message": "Error in workflow"}, 500)
+BOOT_PAGE = page(STARTING)
+NO_DATABASE = own({"code": 503, "message": "Database is not ready!"}, 503)
+PROXY_TIMEOUT = page("error code: 524", 524, "text/plain; charset=utf-8")  # n8n Cloud's, after 100 s
 TOO_BIG = unclassified(PROBLEM)
 
 NAMED = {

@@ -28,6 +28,8 @@ class Row:
     error: str = ""
     tokens: tuple[int, int] = (0, 0)
     model: str = ""
+    parameters: dict[str, Any] = field(factory=dict)
+    branch: int = 0  # the output that its items left by
 
 
 @define(eq=False, kw_only=True)

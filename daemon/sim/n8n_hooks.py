@@ -20,6 +20,7 @@ from daemon.sim.n8n_errors import (
     Reply,
     cannot,
     not_listening,
+    own,
     refusal,
     told,
     unclassified,
@@ -74,7 +75,7 @@ class Hooks:
         if execution is None:
             return refusal(404, f'The execution "{request.match_info["number"]}" does not exist.').response()
         if request.query.get("signature") != execution.signature:
-            return told({"error": "Invalid token"}, 401).response()
+            return own({"error": "Invalid token"}, 401).response()
         if execution.over:
             return refusal(409, f'The execution "{execution.id} has finished already.').response()
         if request.method not in execution.flow.methods:

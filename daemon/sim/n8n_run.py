@@ -155,6 +155,8 @@ class Runner:
                 filled_all(node.get("output", {}), execution.told),
                 seconds=float(node.get("seconds", 0.01)),
                 error=str(node.get("error", "")),
+                parameters=node.get("parameters", {}),
+                branch=int(node.get("branch", 0)),
             )
 
     def _last(self, execution: Execution, items: list[Any]) -> None:
@@ -180,6 +182,9 @@ class Runner:
         error: str = "",
         tokens: tuple[int, int] = (0, 0),
         model: str = "",
+        parameters: dict[str, Any] | None = None,
+        branch: int = 0,
     ) -> None:
         began = self.executions.clock.now() - timedelta(seconds=seconds)
-        execution.rows.append(Row(name, kind, began, seconds, output, error, tokens, model))
+        row = Row(name, kind, began, seconds, output, error, tokens, model, parameters or {}, branch)
+        execution.rows.append(row)

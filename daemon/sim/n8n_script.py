@@ -56,7 +56,8 @@ class Script:
     binary: str = ""  # of the last node, as text
     content_type: str = ""  # of a property or a binary that is answered
     respond: Respond = field(factory=Respond)
-    nodes: list[dict[str, Any]] = field(factory=list)  # between trigger and last: name, type, output, seconds, error
+    # between trigger and last: name, type, output, seconds, error, parameters, branch (which output, from 0)
+    nodes: list[dict[str, Any]] = field(factory=list)
     delay_s: float = 0.0  # before the answer
     wait_s: float = 0.0  # a Wait node; from 65 s on the run is parked
     after_s: float = 0.0  # the run goes on so long once it has answered

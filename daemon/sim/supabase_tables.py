@@ -35,6 +35,7 @@ class Table:
     name: str
     columns: Mapping[str, Column]
     parent: tuple[str, str] | None = None  # the column that refers to another table's id, and that table
+    check: Callable[[Row], bool] | None = None  # a constraint of somebody's own
     rows: dict[str, Row] = field(factory=dict)  # by id
 
 
@@ -62,6 +63,7 @@ def written(moment: datetime) -> str:
 @define(eq=False)
 class Base:
     tables: dict[str, Table]
+    most_rows: int = 10_000  # in one call: a gateway's limit is one of bytes
 
     def table(self, name: str) -> Table:
         found = self.tables.get(name)
@@ -79,11 +81,14 @@ class Base:
     def insert(self, name: str, rows: list[Any], *, conflict: str | None, resolution: str | None) -> list[Row]:
         """Those that are new, or that took the place of others; all of them or none."""
         table, fresh = self.table(name), list[Row]()
+        if len(rows) > self.most_rows:
+            raise Refusal(status=413, code="", message="Request Entity Too Large")
         if conflict not in (None, "id"):
             message = "there is no unique or exclusion constraint matching the ON CONFLICT specification"
             raise Refusal(status=400, code="42P10", message=message)
         for given in rows:
             row = _typed(table, given)
+            _checked(table, row)
             known = row["id"] in table.rows or any(one["id"] == row["id"] for one in fresh)
             if known and resolution is None:
                 message = f'duplicate key value violates unique constraint "{name}_pkey"'
@@ -136,6 +141,13 @@ def _typed(table: Table, given: Any) -> Row:
             raise Refusal(status=400, code="23502", message=message)
         row[name] = value if value is None else _value(column.kind, value)
     return row
+
+
+def _checked(table: Table, row: Row) -> None:
+    if table.check is not None and not table.check(row):
+        message = f'new row for relation "{table.name}" violates check constraint "{table.name}_check"'
+        details = f"Failing row contains ({', '.join(map(str, row.values()))})."
+        raise Refusal(status=400, code="23514", message=message, details=details)
 
 
 def _value(kind: str, value: Any) -> Any:

@@ -87,19 +87,41 @@ def page(tx: Tx, dialogue_id: str, *, before: str | None, limit: int, copies: bo
     return [_line(row) for row in reversed(rows)]
 
 
-def outgoing(tx: Tx, dialogue_id: str, limit: int) -> list[Line]:
-    """The first that are not in the other store yet."""
+def outgoing(tx: Tx, dialogue_id: str, limit: int, *, after: str = "") -> list[Line]:
+    """The first after that line that are not in the other store yet."""
     rows = tx.all(
-        "SELECT * FROM dialogue_lines WHERE dialogue_id = $1 AND place = 'outgoing' ORDER BY id LIMIT $2",
+        "SELECT * FROM dialogue_lines WHERE dialogue_id = $1 AND place = 'outgoing' AND id > $2 ORDER BY id LIMIT $3",
         dialogue_id,
+        after,
         limit,
     )
     return [_line(row) for row in rows]
 
 
-def waiting(tx: Tx) -> int:
-    """Lines that are not in the other store yet."""
-    return int(tx.value("SELECT count(*) FROM dialogue_lines WHERE place = 'outgoing'"))
+def waiting(tx: Tx, dialogue_id: str | None = None) -> int:
+    """Lines that are not in the other store yet, of all dialogues or of one."""
+    return int(
+        tx.value(
+            "SELECT count(*) FROM dialogue_lines WHERE place = 'outgoing' AND ($1 IS NULL OR dialogue_id = $1)",
+            dialogue_id,
+        )
+    )
+
+
+def send_on(tx: Tx, dialogue_id: str) -> None:
+    """What was kept here alone goes to the other store too: it was said before there was one."""
+    tx.run(
+        """
+        UPDATE dialogue_lines SET place = 'outgoing'
+         WHERE dialogue_id = $1 AND place = 'here' AND EXISTS (SELECT 1 FROM dialogues WHERE id = $1 AND place = 'here')
+        """,
+        dialogue_id,
+    )
+
+
+def here(tx: Tx) -> int:
+    """Dialogues that are kept here alone."""
+    return int(tx.value("SELECT count(*) FROM dialogues WHERE place = 'here'"))
 
 
 def opened(tx: Tx, dialogue: Dialogue) -> None:

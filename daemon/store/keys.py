@@ -26,8 +26,8 @@ class Found:
 def add(tx: Tx, key: Key, digest: bytes, *, by: str) -> None:
     tx.run(
         """
-        INSERT INTO keys (id, name, role, hash, created_ms, expires_ms, created_by, networks, accounts)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        INSERT INTO keys (id, name, role, hash, created_ms, expires_ms, created_by, networks, accounts, rate_limit)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         """,
         key.id,
         key.name,
@@ -38,6 +38,7 @@ def add(tx: Tx, key: Key, digest: bytes, *, by: str) -> None:
         by,
         encode_text(key.networks),
         _listed(key.accounts),
+        key.rate_limit,
     )
 
 
@@ -87,7 +88,8 @@ def save(tx: Tx, key: Key) -> None:
     """What people may change of it, and its version."""
     tx.run(
         """
-        UPDATE keys SET name = $2, role = $3, networks = $4, accounts = $5, expires_ms = $6, version = $7
+        UPDATE keys SET name = $2, role = $3, networks = $4, accounts = $5, expires_ms = $6, rate_limit = $7,
+                        version = $8
          WHERE id = $1
         """,
         key.id,
@@ -96,6 +98,7 @@ def save(tx: Tx, key: Key) -> None:
         encode_text(key.networks),
         _listed(key.accounts),
         optional_to_ms(key.expires_at),
+        key.rate_limit,
         key.version,
     )
 
@@ -186,5 +189,6 @@ def _key(row: sqlite3.Row) -> Key:
         networks=tuple(parse(row["networks"])),
         accounts=None if row["accounts"] is None else frozenset(parse(row["accounts"])),
         old_until=optional_from_ms(row["old_until_ms"]),
+        rate_limit=row["rate_limit"],
         version=row["version"],
     )

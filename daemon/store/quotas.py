@@ -3,7 +3,7 @@
 import sqlite3
 
 from daemon.clock import from_ms, to_ms
-from daemon.codec import encode_text
+from daemon.codec import canonical, encode_text
 from daemon.domain.cost import ChargeKind, Scopes
 from daemon.domain.quota import EACH, Measure, Period, Quota, QuotaScope, owner_of
 from daemon.store.tx import Tx
@@ -65,7 +65,7 @@ def matching(tx: Tx, scopes: Scopes, kind: ChargeKind) -> list[Quota]:
          WHERE (scope, scope_id) IN (SELECT value ->> 0, value ->> 1 FROM json_each($1)) AND (kind IS NULL OR kind = $2)
          ORDER BY id
         """,
-        encode_text(owners),
+        canonical(owners).decode(),
         kind,
     )
     return [_quota(row) for row in rows]

@@ -4,7 +4,8 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-import structlog
+
+from tests.conftest import plain_log
 
 
 @pytest.fixture(autouse=True)
@@ -15,4 +16,4 @@ def restored_logging() -> Iterator[None]:
     root.handlers[:] = handlers
     root.setLevel(level)
     access.disabled = disabled
-    structlog.reset_defaults()
+    plain_log()

@@ -55,6 +55,8 @@ def _play(sim: FastGptSimulator, play: Play) -> None:
     mishap: Mishap = ""
     if play.breaks or play.fails:
         mishap = "error-mid-stream" if play.breaks else "error-before"
+    if play.stuck:
+        mishap = "node-failure"
     nodes = [{"moduleName": "Intent", "moduleType": "classifyQuestion", "cqResult": play.category}]
     sim.play(
         Script(
@@ -67,5 +69,6 @@ def _play(sim: FastGptSimulator, play: Play) -> None:
             input_tokens=play.tokens[0],
             output_tokens=play.tokens[1],
             mishap="cut" if play.cut else mishap,
+            error=play.stuck,
         )
     )

@@ -21,8 +21,10 @@ from tests.conformance.subject import THEN, Play, Subject, workflow
 
 TOKEN = "t0ken-0000000000000000"
 SHAPES = "a workflow of n8n may answer with any JSON, so no shape of it is wrong"
+ASKS = "a webhook has no word for a question with options: its text asks, and the session's next call answers"
 CANNOT = {
-    "test_it_asks_back_with_its_options": "a webhook has no word for a question with options: its text asks it",
+    "test_it_asks_back_with_its_options": ASKS,
+    "test_the_answer_to_what_it_asked_goes_on_in_its_chat": ASKS,
     "test_json_of_another_shape_is_nonsense": SHAPES,
 }
 
@@ -98,7 +100,7 @@ def workflow_of(sim: N8nSimulator, path: str) -> Workflow:
 
 def _play(sim: N8nSimulator, play: Play) -> None:
     mishap: Mishap = ""
-    if play.breaks or play.fails:
+    if play.breaks or play.fails or play.stuck:
         mishap = "error-mid-stream" if play.breaks else "fails"
     sim.play(
         Script(
@@ -107,15 +109,21 @@ def _play(sim: N8nSimulator, play: Play) -> None:
             delay_s=play.delay_s,
             chunk_delay_s=play.chunk_delay_s,
             chunks=9,
-            nodes=[_mood(play.category)] if play.category else [],
+            nodes=[_classifier(play.category)] if play.category else [],
             input_tokens=play.tokens[0],
             output_tokens=play.tokens[1],
             mishap="cut" if play.cut else mishap,
+            error=play.stuck or "boom from code [line 1]",
         )
     )
 
 
-def _mood(category: str) -> dict[str, Any]:
-    """n8n's Sentiment Analysis writes what it found into the item; its Text Classifier only chooses an output."""
-    found = {"sentimentAnalysis": {"category": category}}
-    return {"name": "Mood", "type": "@n8n/n8n-nodes-langchain.sentimentAnalysis", "output": found}
+def _classifier(category: str) -> dict[str, Any]:
+    """n8n's Text Classifier only chooses an output."""
+    categories = [{"category": "其他"}, {"category": category}]
+    return {
+        "name": "Intent",
+        "type": "@n8n/n8n-nodes-langchain.textClassifier",
+        "parameters": {"categories": {"categories": categories}},
+        "branch": 1,
+    }

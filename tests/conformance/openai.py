@@ -15,8 +15,12 @@ from daemon.sim.openai_errors import NAMED
 from daemon.sim.openai_script import Mishap, Script
 from tests.conformance.subject import Play, Subject, workflow
 
+ASKS = "a completion has no word for a question with options: its text asks, and the history has question and reply"
 CANNOT = {
-    "test_it_asks_back_with_its_options": "a chat completion has no word for a question with options",
+    "test_it_asks_back_with_its_options": ASKS,
+    "test_the_answer_to_what_it_asked_goes_on_in_its_chat": ASKS,
+    "test_its_conversation_is_named": "a completion is in no conversation: all that was said before is sent with it",
+    "test_a_step_that_failed_is_named": "its one step is the call itself: the error says all there is",
     "test_what_it_set_is_told": "a plain model sets no variables: its answer is all there is",
     "test_a_lost_answer_is_found_and_nothing_runs_twice": "it keeps nothing that could be looked up: it is asked again",
     "test_a_variable_asks_for_a_person": "a plain model sets no variables: a mark in its answer does it",

@@ -39,6 +39,7 @@ class Play:
     breaks: bool = False  # it fails in the middle of its answer
     cut: bool = False  # the connection ends there
     fails: bool = False  # it fails before it has said anything
+    stuck: str = ""  # a step of it fails, with these words
 
 
 @define(eq=False, kw_only=True)

@@ -131,12 +131,14 @@ async def test_what_it_set_is_told(it: Subject) -> None:
 
 
 async def test_a_variable_asks_for_a_person(it: Subject) -> None:
-    ours = evolve(it.plain, handover=Handover(variable="needHumanTransfer"))
-    usual = judged(ours, await it.ask(ours))
-    it.play(Play(fields={"needHumanTransfer": True}))
+    for ours in (it.workflow, it.plain):
+        ours = evolve(ours, handover=Handover(variable="needHumanTransfer"))
+        it.play(USUAL)
+        usual = judged(ours, await it.ask(ours))
+        it.play(Play(fields={"needHumanTransfer": True}))
 
-    assert not usual.needs_person
-    assert judged(ours, await it.ask(ours)).needs_person
+        assert not usual.needs_person
+        assert judged(ours, await it.ask(ours)).needs_person
 
 
 async def test_a_step_that_classifies_asks_for_a_person(it: Subject) -> None:

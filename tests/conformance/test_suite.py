@@ -3,11 +3,14 @@
 import inspect
 
 from daemon.domain.workflow import Provider
-from tests.conformance import test_providers
+from tests.conformance import test_providers, test_what_is_told
 from tests.conformance.suite import CANNOT, PROVIDERS
 
 CASES = {
-    name for name, test in inspect.getmembers(test_providers, inspect.iscoroutinefunction) if name.startswith("test_")
+    name
+    for module in (test_providers, test_what_is_told)
+    for name, test in inspect.getmembers(module, inspect.iscoroutinefunction)
+    if name.startswith("test_")
 }
 
 

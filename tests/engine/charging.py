@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from daemon.domain.cost import ChargeKind, NewCharge, Price, Scopes, Units
+from daemon.domain.cost import ONE_ACT, ChargeKind, NewCharge, Price, Scopes, Units
 from daemon.domain.quota import EACH, Measure, Period, Quota, QuotaScope
 from daemon.store import prices, quotas
 from daemon.store.tx import Tx
@@ -17,7 +17,7 @@ def points(number: int) -> Units:
     return Units(points_micro=number)
 
 
-def charge(ref: str, estimate: Units | None = None, **changes: Any) -> NewCharge:
+def charge(ref: str, estimate: Units = ONE_ACT, **changes: Any) -> NewCharge:
     fields: dict[str, Any] = {
         "ref": ref,
         "kind": ChargeKind.WORKFLOW,

@@ -114,6 +114,45 @@ async def test_a_refusal_is_not_repeated(tmp_path: Path) -> None:
         assert len(b.wire.asked) == 1
 
 
+def not_registered() -> N8nRefused:
+    return N8nRefused("n8n.not_registered", service="n8n")
+
+
+async def test_a_webhook_that_was_just_published_has_half_a_second_to_be_known(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.hook()
+        b.wire.outcomes.append(not_registered())
+        task = asyncio.create_task(call(b))
+        await b.waits()
+        b.advance(0.51)
+        assert (await task).attempts == 2
+        assert len({request.call_id for request in b.wire.asked}) == 1
+
+
+async def test_what_is_not_registered_after_that_is_refused(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.hook()
+        b.wire.usual = not_registered()
+        task = asyncio.create_task(call(b))
+        await b.waits()
+        b.advance(0.51)
+        with pytest.raises(N8nRefused):
+            await task
+        (row,) = await rows(b)
+        assert (len(b.wire.asked), row.attempts, row.error) == (2, 2, "n8n.not_registered")
+
+
+async def test_who_wants_one_attempt_or_tries_a_webhook_out_is_told_at_once(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.hook(retry=RetryTerms(attempts=1))
+        tried = await b.hook(task_type="tried")
+        b.wire.usual = not_registered()
+        with pytest.raises(N8nRefused):
+            await call(b)
+        assert (await b.desk.test(tried.id, TASK, dry=False, by=ANN)).error is not None
+        assert len(b.wire.asked) == 2
+
+
 async def test_a_wait_that_n8n_asks_for_is_honoured(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         await b.hook()
@@ -162,6 +201,18 @@ async def test_a_webhook_that_fails_and_fails_is_left_alone_and_asked_again_by_o
         b.wire.outcomes.append(WebhookAnswer(text="back", data="back"))
         assert (await call(b)).answer.text == "back"
         assert [row.outcome for row in await rows(b)][:2] == [CallOutcome.ANSWERED, CallOutcome.REFUSED]
+
+
+async def test_a_workflow_that_says_no_to_many_goes_on_being_asked(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.hook(retry=RetryTerms(attempts=1))
+        said_no = failure(N8nRan)
+        said_no.is_fault = False
+        b.wire.usual = said_no
+        for _ in range(12):
+            with pytest.raises(N8nRan):
+                await call(b)
+        assert len(b.wire.asked) == 12
 
 
 async def test_a_new_credential_is_a_new_chance(tmp_path: Path) -> None:
@@ -262,6 +313,34 @@ async def test_a_quota_that_is_used_up_is_found_out_once_and_keeps_nobody_else_f
         told = await asyncio.gather(*first, b.desk.call(TASK, by=evolve(ANN, id="key:bob")), return_exceptions=True)
         assert [type(one) for one in told] == [QuotaExceeded] * 300 + [Done]
         assert b.desk.cache.counts(webhook.id).misses == 2
+
+
+async def test_of_two_answers_the_one_asked_for_later_is_kept_whichever_comes_last(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.hook(cache=CACHED)
+        b.wire.gate.clear()
+        slow = asyncio.create_task(call(b))
+        await b.until(lambda: len(b.wire.asked) == 1)
+        held, b.wire.gate = b.wire.gate, asyncio.Event()
+        b.wire.gate.set()
+        b.wire.outcomes.append(WebhookAnswer(text="newer", data="newer"))
+        assert (await b.desk.call(evolve(TASK, fresh=True), by=ANN)).answer.text == "newer"
+        held.set()
+        assert (await slow).answer.text == "hi"
+        kept = await call(b)
+        assert (kept.answer.text, kept.served) == ("newer", Served.CACHE)
+
+
+async def test_an_answer_that_passed_the_cache_by_is_not_kept_where_that_was_cleared_meanwhile(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        webhook = await b.hook(cache=CACHED)
+        b.wire.gate.clear()
+        fresh = asyncio.create_task(b.desk.call(evolve(TASK, fresh=True), by=ANN))
+        await b.until(lambda: len(b.wire.asked) == 1)
+        await b.desk.clear_cache(webhook.id, by=ANN)
+        b.wire.gate.set()
+        assert (await fresh).answer.text == "hi"
+        assert (await call(b)).served is Served.RUN
 
 
 async def test_an_answer_holds_as_long_as_it_may(tmp_path: Path) -> None:

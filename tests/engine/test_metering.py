@@ -7,11 +7,12 @@ import pytest
 
 from daemon.domain.access import SYSTEM
 from daemon.domain.act import ActKind, ActState
-from daemon.domain.cost import ChargeState, Scopes
+from daemon.domain.cost import ChargeState, Scopes, Units
 from daemon.domain.quota import Measure, QuotaScope
 from daemon.domain.workflow import Answer, Memory, Provider, Usage, Workflow
 from daemon.engine import act_units, costs, metering
 from daemon.engine.costs import USUAL, Refusal
+from daemon.engine.estimates import Estimate
 from daemon.errors import QuotaExceeded
 from daemon.secret import Secret
 from daemon.store import ledger
@@ -44,9 +45,9 @@ def workflow(**changes: Any) -> Workflow:
 
 
 def begin(tx: Tx, asked: Workflow) -> str:
-    ref = metering.reserve(tx, "turn", asked, Scopes(account_id="a"), USUAL)
-    assert not isinstance(ref, Refusal)
-    return ref
+    begun = metering.reserve(tx, "turn", asked, Scopes(account_id="a"), USUAL)
+    assert not isinstance(begun, Refusal)
+    return begun.ref
 
 
 def answer(points: int, *, recovered: bool = False, known: bool = True) -> Answer:
@@ -59,6 +60,18 @@ def charges(tx: Tx) -> list[tuple[str, ChargeState, int]]:
         for charge in (ledger.by_ref(tx, row["ref"]) for row in tx.all("SELECT ref FROM charges ORDER BY id"))
         if charge is not None
     ]
+
+
+def test_a_run_is_held_at_the_estimate_that_stands_else_at_one_that_is_looked_up() -> None:
+    tx, asked = open_tx(), workflow()
+    metering.settle(tx, "turn", begin(tx, asked), asked, answer(8))
+    stands = metering.reserve(tx, "second", asked, Scopes(), USUAL, Units(points_micro=5))
+    assert not isinstance(stands, Refusal)
+    assert stands.found is None
+    looked_up = metering.reserve(tx, "third", asked, Scopes(), USUAL)
+    assert not isinstance(looked_up, Refusal)
+    assert looked_up.found == Estimate(Units(points_micro=12), 1)
+    assert [points for _, state, points in charges(tx) if state is ChargeState.RESERVED] == [5, 12]
 
 
 def test_a_question_asked_again_after_a_crash_is_another_charge() -> None:

@@ -50,7 +50,7 @@ class Chatroom:
     async def carried(self) -> None:
         """Once nothing waits for the other store any more."""
         async with asyncio.timeout(10):
-            while await self.house.bridge.engine.db.read(_waiting):  # noqa: ASYNC110
+            while await self.house.bridge.engine.db.read(waiting):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
     async def alerts(self) -> set[str]:
@@ -81,7 +81,7 @@ def supabase(folder: Path, sim: SupabaseSimulator) -> dict[str, Any]:
     return {"store": "supabase", "supabase_url": sim.url, "supabase_key_file": key}
 
 
-def _waiting(tx: Tx) -> int:
+def waiting(tx: Tx) -> int:
     return int(tx.value("SELECT count(*) FROM jobs WHERE lane = 'dialogue' AND state IN ('ready', 'running')"))
 
 

@@ -12,9 +12,11 @@ import pytest
 from attrs import define, evolve
 
 from daemon.bridge import Bridge
+from daemon.sim.faults import Fault, Kind
 from daemon.sim.n8n import DEMO_FLOW, N8nSetup, N8nSimulator, n8n_simulator
-from daemon.sim.n8n_script import Auth, Respond, Script
+from daemon.sim.n8n_script import Auth, Flow, Respond, Script
 from tests.flows.house import Api, plainly, quick, running_daemon
+from tests.net.nameserver import name_server
 
 ASK = "/api/ai/webhook/"
 HOOKS = "/api/v1/webhooks"
@@ -169,6 +171,28 @@ async def test_an_error_of_n8n_is_502_n8n_response(tmp_path: Path) -> None:
         assert len(p.n8n.runs) == 1
 
 
+@pytest.mark.parametrize(
+    ("flow", "script", "status"),
+    [
+        (DEMO_FLOW, Script(mishap="fails"), 500),
+        (DEMO_FLOW, Script(wait_s=70), 200),
+        (evolve(DEMO_FLOW, mode="responseNode"), Script(respond=Respond(status=418)), 418),
+        (evolve(DEMO_FLOW, mode="streaming"), Script(mishap="error-mid-stream"), 200),
+        (DEMO_FLOW, Script(mishap="cut"), None),
+    ],
+)
+async def test_the_log_and_a_test_tell_the_status_that_n8n_answered_with_also_where_it_is_no_answer(
+    tmp_path: Path, flow: Flow, script: Script, status: int | None
+) -> None:
+    async with place(tmp_path, N8nSetup(flows=(flow,))) as p:
+        made = await p.hook()
+        p.n8n.play(script)
+        await p.ask()
+        tried = await p.api.post(f"{HOOKS}/{made['id']}/test", {})
+        assert tried["status"] == status
+        assert [row["status"] for row in await p.log()] == [status] * 2
+
+
 async def test_a_refused_credential_is_502_raises_an_alert_and_n8n_is_left_alone_until_a_test_succeeds(
     tmp_path: Path,
 ) -> None:
@@ -187,6 +211,43 @@ async def test_a_refused_credential_is_502_raises_an_alert_and_n8n_is_left_alone
         assert (await p.ask())[0] == 200
         open_ones = (await p.api.get("/api/v1/integrations/monitoring/alerts?service_name=n8n"))["data"]
         assert open_ones == []
+
+
+def api_of(p: Place) -> dict[str, Any]:
+    return {"url": p.n8n.url, "key": p.n8n.api_key, "workflow_id": DEMO_FLOW.workflow_id}
+
+
+async def test_with_its_api_n8n_tells_which_node_failed_and_why(tmp_path: Path) -> None:
+    async with place(tmp_path) as p:
+        made = await p.hook(api=api_of(p))
+        p.n8n.play(Script(mishap="fails", error="no route to the shop"))
+        status, problem = await p.ask()
+        (run,) = p.n8n.runs
+        why = f"Stop and Error: no route to the shop (execution {run.id})"
+        assert (status, problem["detail"]) == (502, f"The n8n workflow failed: {why}")
+        assert (await p.log())[0]["detail"] == why
+        tried = await p.api.post(f"{HOOKS}/{made['id']}/test", {})
+        assert "Stop and Error: no route to the shop" in tried["error"]["message"]
+
+
+async def test_with_its_api_an_answer_that_was_lost_on_its_way_is_fetched_and_nothing_runs_twice(
+    tmp_path: Path,
+) -> None:
+    async with place(tmp_path) as p:
+        await p.hook(api=api_of(p), retry=FAST | {"repeat": True})
+        p.n8n.faults.add(Fault(kind=Kind.DROP, path="/webhook/*", times=1))
+        status, told = await p.ask()
+        assert (status, told["output"], told["attempts"]) == (200, f"收到：{TASK['chatInput']}", 1)
+        assert len(p.n8n.runs) == 1
+
+
+async def test_with_its_api_the_log_tells_which_execution_a_timeout_left_behind(tmp_path: Path) -> None:
+    async with place(tmp_path) as p:
+        await p.hook(api=api_of(p), timeout_seconds=1)
+        p.n8n.play(Script(delay_s=30.0))
+        status, problem = await p.ask()
+        assert (status, problem["code"], problem["may_have_run"]) == (500, "n8n_timeout", True)
+        assert f"(execution {p.n8n.runs[0].id})" in (await p.log())[0]["detail"]
 
 
 async def test_the_same_idempotency_key_gives_the_first_answer_again(tmp_path: Path) -> None:
@@ -342,8 +403,13 @@ async def test_a_config_that_cannot_work_is_400_and_says_why(
     tmp_path: Path, changes: dict[str, Any], field: str
 ) -> None:
     async with place(tmp_path) as p:
-        status, problem = await p.api.call("POST", HOOKS, {"task_type": "t", "url": p.n8n.webhook()} | changes)
-        assert (status, [one["field"] for one in problem["errors"]]) == (400, [field])
+        told = set()
+        for language in ("en", "zh"):
+            body = {"task_type": "t", "url": p.n8n.webhook()} | changes
+            status, problem = await p.api.call("POST", HOOKS, body, **{"Accept-Language": language})
+            assert (status, [one["field"] for one in problem["errors"]]) == (400, [field])
+            told.add((language, problem["errors"][0]["message"].isascii()))
+        assert ("zh", False) in told
 
 
 async def test_an_address_that_nobody_may_call_is_refused_when_it_is_added(tmp_path: Path) -> None:
@@ -475,3 +541,16 @@ async def test_the_text_of_an_error_is_in_the_language_of_the_caller(tmp_path: P
         p.n8n.play(Script(mishap="fails"))
         for language, words in (("zh", "工作流运行失败"), ("en", "workflow failed")):
             assert words in (await p.ask({"Accept-Language": language}))[1]["detail"]
+
+
+async def test_how_names_are_looked_up_is_among_the_figures(tmp_path: Path) -> None:
+    async with name_server() as server, place(tmp_path, dns={"servers": (server.address,)}) as p:
+        await p.hook(url="https://gone.example/webhook/rag-ai", retry=FAST | {"attempts": 1})
+        assert (await p.ask())[0] == 500
+        key = {"Authorization": f"Bearer {p.api.key}"}
+        async with p.api.http.get(f"{p.api.url}/metrics", headers=key) as response:
+            figures = await response.text()
+        assert 'qiaod_dns_lookups_total{result="no_such_name"} 1.0' in figures
+        assert 'qiaod_dns_lookups_total{result="found"} 0.0' in figures
+        assert "qiaod_dns_stale_total 0.0" in figures
+        assert "qiaod_dns_names 1.0" in figures

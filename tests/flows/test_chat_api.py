@@ -254,11 +254,23 @@ async def test_a_stream_tells_the_answer_as_it_is_made_and_ends_with_the_whole(t
         assert (await room.said("c1"))[-1] == (False, "九点开门，六点关门")
 
 
-async def test_a_stream_that_fails_ends_with_the_seeds_words(tmp_path: Path) -> None:
-    async with chatroom(tmp_path, "embedded") as room:
-        room.house.fastgpt.play(Script(mishap="error-before", error="points"))
-        ((name, problem),) = [event async for event in heard(room, "c1")]
-        assert (name, problem["detail"], problem["status"]) == ("error", "AI 回复生成异常", 500)
+@over_both_stores
+async def test_a_stream_that_is_refused_has_the_status_of_any_other_answer(tmp_path: Path, store: str) -> None:
+    """So that a page need not look into the stream for what `response.ok` tells."""
+    streamed = BODY | {"stream": True}
+    async with chatroom(tmp_path, store) as room:
+        await room.says("c1", "我的")
+        status, problem = await room.refused("c1", streamed | {"user_id": "bob"})
+        assert (status, problem["detail"]) == (403, "无权访问该对话。")
+        status, problem = await room.refused("c1", streamed | {"workflow_id": "nobody"})
+        assert (status, problem["code"]) == (404, "workflow.not_found")
+        room.house.fastgpt.play(Script(mishap="error-before", error="points"), times=1)
+        status, problem = await room.refused("c1", streamed)
+        assert (status, problem["detail"], problem["code"]) == (500, "AI 回复生成异常", "fastgpt.no_points")
+        quota = {"name": "Q", "scope": "workflow", "scope_id": room.house.workflow_id, "period": "day"}
+        await room.house.api.post("/api/v1/quotas", quota | {"measure": "calls", "cap_micro": 1_000_000})
+        await room.says("c1", "最后一条")
+        assert (await room.refused("c1", streamed))[0] == 402
 
 
 async def test_the_same_idempotency_key_gives_the_same_answer_and_asks_once(tmp_path: Path) -> None:

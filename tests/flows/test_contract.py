@@ -53,7 +53,8 @@ def test_every_answer_is_as_documented(served: Told, mode: GenerationMode) -> No
     assert hold(served, mode, without=(REVOKING,), unchecked=STRANGERS) > 30
 
 
-@pytest.mark.parametrize("role", OTHERS)
-def test_so_it_is_for_every_role(served: Told, role: Role) -> None:
-    mine = served | {"keys": [served["others"][role]]}
-    assert hold(mine, GenerationMode.POSITIVE, unchecked=STRANGERS, examples=max(1, EXAMPLES // 4)) > 30
+def test_so_it_is_for_every_role(served: Told) -> None:
+    others = served | {"keys": list(served["others"].values())}
+    one = max(1, EXAMPLES // 4)
+    held = hold(others, GenerationMode.POSITIVE, unchecked=STRANGERS, examples=one, callers=len(OTHERS))
+    assert held > 30

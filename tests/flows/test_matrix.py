@@ -1,13 +1,11 @@
 """Every route × every role × whose the object is: each cell as the route's declaration says, and none a crash."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
-import structlog
 from attrs import define, field
 
 from daemon.clock import SystemClock
@@ -114,14 +112,6 @@ class Matrix:
                 self.say(
                     status not in (401, 403) and not crashed(status), route, f"a {role} of the account", status, text
                 )
-
-
-@pytest.fixture(autouse=True)
-def _plain_log() -> Iterator[None]:
-    """A crash is told with its traceback alone: the values of a whole daemon take minutes to print."""
-    structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
-    yield
-    structlog.reset_defaults()
 
 
 def unlimited(h: House) -> None:

@@ -418,7 +418,7 @@ async def test_whoever_leaves_a_stream_ends_its_run_and_may_say_something_else(t
         path = f"{PATH}/{session['testSessionId']}/messages"
         async with asyncio.timeout(5):
             while (again := await h.api.call("POST", path, {"message": "二"}))[0] == 409:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.05)
         assert [line["content"] for line in again[1]["messages"]] == ["一", "二", "收到：二"]
 
 

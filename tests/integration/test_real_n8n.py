@@ -142,6 +142,7 @@ async def test_a_webhook_that_is_asked_by_get_has_the_request_in_its_query(place
         ("unreached", "n8n.empty", True),
         ("parks", "n8n.parked", True),
         ("status", "n8n.status", True),
+        ("forbids", "n8n.status", True),
     ],
 )
 async def test_what_is_no_answer_is_502_and_says_why(place: Place, name: str, reason: str, may_have_run: bool) -> None:
@@ -239,6 +240,13 @@ async def test_a_failed_run_tells_which_node_failed(place: Place) -> None:
         ("Webhook", True),
         ("Breaks", False),
     ]
+
+
+async def test_a_failed_task_says_which_node_failed_and_why(place: Place) -> None:
+    await place.hook("fails", api=place.n8n.api("fails"))
+    detail = (await place.ask("fails"))[1]["detail"]
+    assert detail.startswith("The n8n workflow failed: Breaks: boom")
+    assert "(execution " in detail
 
 
 async def test_a_run_that_nobody_waited_for_is_found_while_it_goes_on_and_once_it_has_ended(n8n: RealN8n) -> None:

@@ -21,6 +21,7 @@ from daemon.net.resolver import (
     MOST_TTL,
     NO_SUCH_NAME_KEPT,
     STALE_KEPT,
+    DnsCounts,
     DnsTerms,
     Resolver,
     open_resolver,
@@ -222,6 +223,21 @@ async def test_a_name_that_its_server_has_taken_away_is_not_used_any_longer() ->
         clock.advance(LEAST_TTL)
 
         await problem(resolver.addresses("n8n.example"))
+
+
+async def test_look_ups_and_what_is_used_beyond_its_time_are_counted() -> None:
+    clock = FakeClock()
+    async with name_server(n8n=good(0)) as server, resolving(server, clock) as resolver:
+        for _ in range(2):
+            await resolver.addresses("n8n.example")
+        await problem(resolver.addresses("other.example"))
+        server.zones["n8n.example"] = Zone(code=SERVFAIL)
+        clock.advance(LEAST_TTL)
+        for _ in range(3):
+            await resolver.addresses("n8n.example")
+
+        assert resolver.counts == DnsCounts(found=1, no_such_name=1, failed=1, stale=3)
+        assert resolver.names == 2
 
 
 async def test_so_many_names_at_once_and_no_more() -> None:

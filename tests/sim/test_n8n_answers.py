@@ -87,6 +87,24 @@ async def test_a_binary_has_no_type_unless_one_is_set() -> None:
     assert [(said.type, said.raw) for said in answers] == [(None, b"GIF89a"), ("image/gif", b"GIF89a")]
 
 
+@pytest.mark.parametrize(
+    ("row", "sandboxed"),
+    [
+        (flow(), True),
+        (respond(status=403), True),
+        (evolve(flow(binary="GIF89a"), shape="firstEntryBinary"), True),
+        (evolve(flow(), active=False), False),
+        (flow(mishap="fails"), False),
+        (flow(mishap="no-items"), False),
+    ],
+)
+async def test_what_a_workflow_answers_is_sandboxed_and_n8ns_own_word_is_not(row: Flow, sandboxed: bool) -> None:
+    async with n8n(row) as (_, caller):
+        said = await caller.ask()
+
+    assert said.headers.get("Content-Security-Policy", "").startswith("sandbox") is sandboxed
+
+
 async def test_immediately_with_a_code_and_data_of_its_own() -> None:
     own = Respond(status=202, body='{"queued":true,"execution":"{execution}"}')
     async with n8n(evolve(flow(), mode="onReceived", accepted=own)) as (_, caller):

@@ -7,6 +7,7 @@ from daemon.domain.alert import Severity
 from daemon.domain.cost import ChargeKind, ChargeState, Scopes, Units, attempt_ref
 from daemon.engine import costs
 from daemon.engine.costs import FIRST, USUAL, Terms
+from daemon.engine.estimates import Estimate
 from daemon.errors import Conflict
 from daemon.store import ledger, ledger_desk, prices
 from daemon.store.ledger_desk import GroupBy, Wanted
@@ -82,17 +83,11 @@ def test_gewe_has_a_price_from_the_beginning() -> None:
 
 def test_a_workflow_is_estimated_by_its_own_last_runs_of_which_the_use_is_known() -> None:
     tx = open_tx()
-    assert costs.reserve(tx, charge("0"), USUAL)
-    first = ledger.by_ref(tx, "0")
-    assert first is not None
-    assert first.units == FIRST
+    assert costs.estimate(tx, "w", USUAL) == Estimate(FIRST, 0)
     spend(tx, "1", Units(points_micro=10, output_tokens=3))
     spend(tx, "2", None, estimate=points(1000))
     spend(tx, "3", points(1000), scopes=Scopes(workflow_id="another"))
-    costs.reserve(tx, charge("4"), USUAL)
-    found = ledger.by_ref(tx, "4")
-    assert found is not None
-    assert found.units == Units(points_micro=15, output_tokens=5)
+    assert costs.estimate(tx, "w", USUAL) == Estimate(Units(points_micro=15, output_tokens=5), 1)
 
 
 def test_each_attempt_that_costs_money_has_a_name_of_its_own() -> None:

@@ -14,7 +14,7 @@ from tests.torture.evidence import GEWE as GEWE_LEDGER
 from tests.torture.evidence import requests
 from tests.torture.history import Rule, Violation
 from tests.torture.house import House, house, operator, post
-from tests.torture.scenarios import POST_TEXT, Verdict, verdict
+from tests.torture.scenarios import POST_TEXT, Verdict, being_sent, verdict
 
 GEWE = "/api/v1/integrations/gewe"
 APP = "wx_app0"
@@ -24,9 +24,12 @@ ENDED = {"sent", "unknown"}
 
 
 async def campaign(
-    folder: Path, *, people: int, kills: int, seed: int = 1, bug: str = "", slow: float = 0.03
+    folder: Path, *, people: int, kills: int, seed: int = 1, bug: str = "", slow: float = 0.03, aimed: bool = False
 ) -> Verdict:
-    """Nobody is written to twice, everybody is or `unknown`, and the campaign ends. `slow`: seconds that GeWe takes."""
+    """Nobody is written to twice, everybody is or `unknown`, and the campaign ends.
+
+    `slow`: seconds that GeWe takes. `aimed`: each kill hits a send, rather than any moment.
+    """
     random = Random(seed)
     async with house(folder, bug=bug, accounts=1) as h:
         h.gewe.faults.add(Fault(kind=Kind.LATENCY, path=POST_TEXT, seconds=slow))
@@ -36,7 +39,7 @@ async def campaign(
         await asyncio.to_thread(_hurry, h.database)
         await h.daemon.start()
         for _ in range(kills):
-            await asyncio.sleep(random.uniform(0.05, 0.3))
+            await (being_sent(h) if aimed else asyncio.sleep(random.uniform(0.05, 0.3)))
             await h.daemon.kill()
             await h.daemon.start()
         await h.settle()

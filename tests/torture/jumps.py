@@ -36,6 +36,7 @@ async def jumps(folder: Path, preload: str, *, bug: str = "") -> Verdict:
         "FAKETIME_TIMESTAMP_FILE": str(offset),
         "FAKETIME_CACHE_DURATION": "1",  # seconds; with none it opens a file at each look at the clock
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # with it, each thread that waits for the interpreter spins
     }
     broken: list[Violation] = []
     async with house(folder, bug=bug, environ=environ, per_minute=180, burst=3) as h:

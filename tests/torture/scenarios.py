@@ -34,9 +34,21 @@ class Verdict:
 
 
 async def kills(
-    folder: Path, *, cycles: int, seed: int = 1, bug: str = "", slow: float = 0.03, people: int = 30, rate: float = 40
+    folder: Path,
+    *,
+    cycles: int,
+    seed: int = 1,
+    bug: str = "",
+    slow: float = 0.03,
+    people: int = 30,
+    rate: float = 40,
+    aimed: bool = False,
+    taken: int = 0,
 ) -> Verdict:
-    """P1, P3, P9: SIGKILL at random moments under load, while answers of a WeChat that takes `slow` s get lost."""
+    """P1, P3, P9: SIGKILL at random moments under load, while answers of a WeChat that takes `slow` s get lost.
+
+    `aimed`: each kill hits a send instead. `taken`: so many callbacks are acknowledged before the end.
+    """
     random = Random(seed)
     async with house(folder, bug=bug, people=people) as h:
         h.gewe.faults.add(Fault(kind=Kind.DROP, path=POST_TEXT, times=2))
@@ -44,11 +56,18 @@ async def kills(
         h.gewe.faults.add(Fault(kind=Kind.LATENCY, path=POST_TEXT, seconds=slow))
         async with h.load.steady(rate):
             for _ in range(cycles):
-                await asyncio.sleep(random.uniform(0.05, 0.4))
+                await (being_sent(h) if aimed else asyncio.sleep(random.uniform(0.05, 0.4)))
                 await h.daemon.kill()
                 await h.daemon.start()
             await asyncio.sleep(0.2)
+            await h.load.ended.until(partial(_acknowledged, h, taken), timeout=LIMIT)
         return await verdict(h, kills=cycles)
+
+
+async def being_sent(h: House) -> None:
+    """Until WeChat has been asked to send one more, and is slow to answer."""
+    before = len(h.gewe.ledger.of(POST_TEXT))
+    await h.gewe.ledger.wait_for(POST_TEXT, before + 1, timeout=LIMIT)
 
 
 async def restarts(

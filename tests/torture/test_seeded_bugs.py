@@ -19,9 +19,12 @@ Scenario = Callable[[Path], Coroutine[None, None, Verdict]]
 
 SEEDED: dict[str, tuple[Scenario, Rule]] = {
     "ack before commit": (partial(kills, cycles=2, bug="ack_early"), Rule.ACKED_LOST),
-    "resend on restart": (partial(kills, cycles=3, bug="resend", slow=0.4), Rule.SENT_TWICE),
+    "resend on restart": (partial(kills, cycles=1, bug="resend", slow=0.4, rate=15, aimed=True), Rule.SENT_TWICE),
     "a lost answer is repeated": (partial(kills, cycles=0, bug="repeat_lost"), Rule.SENT_TWICE),
-    "the latest goes first": (partial(kills, cycles=2, bug="last_first", slow=0.5, people=2), Rule.REPLIES_DISORDERED),
+    "the latest goes first": (
+        partial(kills, cycles=0, bug="last_first", slow=0.5, people=1, taken=30),
+        Rule.REPLIES_DISORDERED,
+    ),
     "dedupe forgotten": (partial(duplicates, callbacks=40, kills=0, bug="forget_dedupe"), Rule.STORED_TWICE),
     "a stop ends the listening": (partial(restarts, planned=2, crashes=0, bug="close_the_door"), Rule.REQUEST_LOST),
     "orphans wait for a timeout": (partial(orphans, waiting=10, bug="leave_orphans"), Rule.ORPHANS_LEFT),

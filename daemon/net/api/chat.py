@@ -5,7 +5,7 @@ from typing import Annotated
 
 import structlog
 from aiohttp import web
-from attrs import frozen
+from attrs import evolve, frozen
 
 from daemon.codec import encode, parse
 from daemon.domain.access import Role
@@ -18,7 +18,7 @@ from daemon.net.api.fields import Identifier
 from daemon.net.api.services import DIALOGUES, WORKFLOW_DESK
 from daemon.net.server.call import Call
 from daemon.net.server.constraints import Length, Note, Pattern, Range
-from daemon.net.server.events import MEDIA_TYPE, EventStream
+from daemon.net.server.events import MEDIA_TYPE, NAMED, EventStream
 from daemon.net.server.routes import Routes
 
 log = structlog.get_logger()
@@ -30,6 +30,7 @@ TALKERS = (Role.OPERATOR, Role.AGENT)  # a viewer sees no text of a chat
 CHINESE = "zh"
 PRESSED = "pressure.work"  # of what is put off, whatever it is
 REQUIRED = ("user_id", "message")
+HELD = evolve(NAMED, held=True)  # what fails before the first word has its own status, as without a stream
 
 Words = Annotated[str, Length(1, MOST_MESSAGE), Pattern(r"[\s\S]*\S[\s\S]*")]
 Name = Annotated[str, Length(1, 200), Pattern(r"[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*")]
@@ -121,7 +122,7 @@ async def say(call: Call, conversation_id: ConversationId, body: ChatBody) -> Ch
     )
     if not body.stream:
         return await _said(call, remark, None)
-    stream = EventStream(call)
+    stream = EventStream(call, HELD)
     follower = Follower(
         heard=lambda text: stream.tell("answer", encode(PieceEvent(text=text))),
         restarted=lambda: stream.tell("restart", encode({})),

@@ -25,6 +25,11 @@ Networks = Annotated[tuple[NetworkText, ...], Length(0, 20), Note("Where it may 
 AccountIds = Annotated[tuple[Identifier, ...], Length(1, 50)]
 Accounts = Annotated[AccountIds | None, Note("The only accounts it may see or touch; null: all.")]
 Expiry = Annotated[datetime | None, Note("At most a year ahead; null: it never expires.")]
+RateLimit = Annotated[
+    int | None,
+    Range(1, 1000),
+    Note("Calls a second, of all kinds together, and twice as many at once; null: what its role allows.", 100),
+]
 
 routes = Routes("Keys")
 
@@ -38,17 +43,19 @@ class NewKey:
     expires_at: Expiry = None
     networks: Networks = ()
     accounts: Accounts = None
+    rate_limit: RateLimit = None
 
 
 @frozen(kw_only=True)
 class KeyChange:
-    """All of it, so that nothing gets wider because it was left out."""
+    """All of it, so that nothing gets wider because it was left out; but for the limit, which is its role's then."""
 
     name: KeyName
     role: Role
     expires_at: Expiry
     networks: Networks
     accounts: Accounts
+    rate_limit: RateLimit = None
 
 
 @frozen(kw_only=True)
@@ -68,7 +75,8 @@ class KeyView:
     revoked_at: datetime | None
     last_used_at: Annotated[datetime | None, Note("To the minute.")]
     old_secret_until: Annotated[datetime | None, Note("The secret before the last rotation works until then.")]
-    requests_per_second: Annotated[float, Note("What its role allows for long; more for a moment.")]
+    rate_limit: RateLimit
+    requests_per_second: Annotated[float, Note("What it may do for long, by its limit or its role; more for a moment.")]
     version: int
 
 
@@ -94,6 +102,7 @@ async def create(call: Call, body: NewKey) -> Reply[ShownKey]:
         expires_at=body.expires_at,
         networks=body.networks,
         accounts=None if body.accounts is None else frozenset(body.accounts),
+        rate_limit=body.rate_limit,
         by=call.actor,
     )
     return Reply(body=_shown(key, text.reveal()), headers={"Location": f"/api/v1/keys/{key.id}"})
@@ -115,6 +124,7 @@ async def change(call: Call, key_id: KeyId, body: KeyChange) -> KeyView:
         expires_at=body.expires_at,
         networks=body.networks,
         accounts=None if body.accounts is None else frozenset(body.accounts),
+        rate_limit=body.rate_limit,
     )
     return _view(await call.service(ACCESS).change(key_id, terms, version=call.if_match, by=call.actor))
 
@@ -152,7 +162,8 @@ def _view(key: Key) -> KeyView:
         revoked_at=key.revoked_at,
         last_used_at=key.last_used_at,
         old_secret_until=key.old_until,
-        requests_per_second=PER_SECOND[key.role][0],
+        rate_limit=key.rate_limit,
+        requests_per_second=key.rate_limit or PER_SECOND[key.role][0],
         version=key.version,
     )
 

@@ -12,16 +12,18 @@ from daemon.engine.chatting import Told
 from daemon.engine.completions import Prompt
 from daemon.engine.dialogues import Remark
 from daemon.engine.follower import Follower
-from daemon.errors import Invalid
+from daemon.errors import Invalid, RemoteRefused
 from daemon.net.api.checks import refuse_inside
 from daemon.net.api.fastgpt import ASKERS
 from daemon.net.api.openai_answer import Chunks, CompletionView, Heading, whole
 from daemon.net.api.openai_body import MOST_BODY, MOST_NAME, CompletionBody, parameters, refuse_unsupported, said_in
 from daemon.net.api.openai_errors import OPENAI
 from daemon.net.api.services import COMPLETIONS, DIALOGUES
+from daemon.net.server.attended import attended
 from daemon.net.server.call import MOST_LIMIT, Call, Reply
 from daemon.net.server.constraints import Length, Note
 from daemon.net.server.events import MEDIA_TYPE, EventStream, Framing
+from daemon.net.server.idempotency import HEADER as IDEMPOTENCY
 from daemon.net.server.routes import Routes
 
 routes = Routes("OpenAI", OPENAI)
@@ -29,6 +31,7 @@ routes = Routes("OpenAI", OPENAI)
 PATH = "/v1"
 CONVERSATION = "X-Conversation-Id"
 TOOK = "OpenAI-Processing-Ms"
+ASKED_WRONGLY = frozenset({"openai.bad_request", "openai.filtered", "openai.too_long"})  # by the question itself
 
 
 @frozen(kw_only=True)
@@ -72,13 +75,14 @@ async def complete(call: Call, body: CompletionBody) -> Reply[CompletionView] | 
     conversation = _conversation(call, body)
     heading = Heading(id=f"chatcmpl-{call.id}", created=to_ms(clock.now()) // 1000, model=body.model)
     if not body.stream:
-        return Reply(body=whole(heading, await _told(call, body, workflow, conversation, None)), headers=headers())
+        told = _told(call, body, workflow, conversation, None)
+        return Reply(body=whole(heading, await _awaited(call, told)), headers=headers())
     options = body.stream_options
     chunks = Chunks(heading, with_usage=bool(options and options.include_usage))
     stream = EventStream(call, Framing(end=chunks.end, error=chunks.error, held=True, headers=headers))
     chunks.stream = stream
     follower = Follower(heard=chunks.hear, restarted=_nothing, final=True)
-    return await stream.over(_told(call, body, workflow, conversation, follower))
+    return await stream.over(_reworded(_told(call, body, workflow, conversation, follower)))
 
 
 @routes.get(PATH + "/models", role=ASKERS, summary="List the models: every workflow is one", lenient=True)
@@ -90,6 +94,24 @@ async def models(call: Call) -> ModelsView:
 @routes.get(PATH + "/models/{model}", role=ASKERS, summary="Show a model, by its id or its name", lenient=True)
 async def model(call: Call, model: Annotated[str, Length(1, MOST_NAME)]) -> ModelView:
     return _model(await call.service(COMPLETIONS).model(model, by=call.actor))
+
+
+async def _awaited(call: Call, told: Coroutine[Any, Any, Told]) -> Told:
+    """Who hangs up ends the run; but for one who can come back for the answer, with the same Idempotency-Key."""
+    if IDEMPOTENCY in call.request.headers:
+        return await _reworded(told)
+    async with attended(call.request):
+        return await _reworded(told)
+
+
+async def _reworded(told: Coroutine[Any, Any, Told]) -> Told:
+    """What the caller asked for and the model does not take is a fault of theirs, as it is at OpenAI."""
+    try:
+        return await told
+    except RemoteRefused as refusal:
+        if refusal.code not in ASKED_WRONGLY:
+            raise
+        raise Invalid(refusal.code, (), **refusal.facts) from None
 
 
 def _told(

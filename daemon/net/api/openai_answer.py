@@ -5,12 +5,11 @@ from typing import Annotated, Any, Literal
 from attrs import define, field, frozen
 
 from daemon.codec import encode
-from daemon.domain.workflow import Usage
+from daemon.domain.workflow import Finish, Usage
 from daemon.engine.chatting import Told
 from daemon.net.server.constraints import Note
 from daemon.net.server.events import EventStream
 
-STOP = "stop"
 DONE = b"data: [DONE]\n\n"
 
 
@@ -43,7 +42,9 @@ class CompletionMessageView:
 @frozen(kw_only=True)
 class CompletionChoiceView:
     message: CompletionMessageView
-    finish_reason: Literal["stop"] = "stop"
+    finish_reason: Annotated[
+        Finish, Note("length: cut at its most tokens. content_filter: its service held the rest back.")
+    ]
     index: Literal[0] = 0
     logprobs: None = None
 
@@ -73,7 +74,11 @@ def whole(heading: Heading, told: Told) -> CompletionView:
         id=heading.id,
         created=heading.created,
         model=heading.model,
-        choices=[CompletionChoiceView(message=CompletionMessageView(content=told.answer.text))],
+        choices=[
+            CompletionChoiceView(
+                message=CompletionMessageView(content=told.answer.text), finish_reason=told.answer.finish
+            )
+        ],
         usage=_usage(told.answer.usage),
         qiaod=_extra(told),
     )
@@ -110,7 +115,7 @@ class Chunks:
         text, heard = told.answer.text, "".join(self._heard)
         rest = text.removeprefix(heard) if text.startswith(heard) else ""
         events = self.piece(rest) if rest or not self._heard else b""
-        events += self._chunk({}, STOP, qiaod=_extra(told))
+        events += self._chunk({}, told.answer.finish, qiaod=_extra(told))
         if self.with_usage:
             events += (
                 b"data: " + self._head() + b',"choices":[],"usage":' + encode(_usage(told.answer.usage)) + b"}\n\n"

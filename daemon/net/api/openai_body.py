@@ -1,5 +1,8 @@
 """The body of a chat completion as OpenAI has it: what of it counts, what is passed over, and what is refused. Pure."""
 
+import base64
+import binascii
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import NoneType
 from typing import Annotated, Any, Literal
@@ -14,7 +17,9 @@ from daemon.net.server.constraints import Either, Length, Note, Range
 MOST_BODY = 8 * 2**20  # bytes: pictures come in it
 MOST_MESSAGES = 1000
 MOST_NAME = 200  # characters, of a model and of a user
-IMAGES = ("https://", "http://", "data:image/")
+FETCHED = ("https://", "http://")
+WITHIN = re.compile(r"data:image/([\w.+-]{1,40})(?:;[\w.=+-]{1,40})*;base64,", re.IGNORECASE)
+UNSEEN = frozenset({"svg+xml"})  # kinds of picture that no model reads
 
 PLAIN = (  # told to a plain model where its workflow does not set it itself; passed over by other workflows
     "temperature",
@@ -26,6 +31,7 @@ PLAIN = (  # told to a plain model where its workflow does not set it itself; pa
     "seed",
     "reasoning_effort",
 )
+MOST_TOKENS = ("max_tokens", "max_completion_tokens")  # one thing by two names: OpenAI refuses both together
 PLAIN_ALONE: Mapping[str, tuple[Any, ...]] = {  # that too; refused elsewhere, but for these values: answers hang on it
     "stop": ([],),
     "response_format": ({"type": "text"},),
@@ -161,7 +167,10 @@ def parameters(body: CompletionBody, workflow: Workflow) -> dict[str, Any]:
     if workflow.provider is not Provider.OPENAI:
         return {}
     given = {name: getattr(body, name) for name in (*PLAIN, *PLAIN_ALONE)}
-    return {name: value for name, value in given.items() if value is not None and name not in workflow.variables}
+    set_there = {name for name, value in workflow.variables.items() if value is not None}
+    if set_there & set(MOST_TOKENS):
+        set_there |= set(MOST_TOKENS)
+    return {name: value for name, value in given.items() if value is not None and name not in set_there}
 
 
 def _asks(body: CompletionBody, name: str, nothing: Sequence[Any]) -> bool:
@@ -207,9 +216,25 @@ def _images(parts: Sequence[dict[str, Any]], where: str) -> Iterator[Attachment]
             raise Invalid("completion.part_empty", param=f"{where}[{number}].{kind}")
         if kind == "image_url":
             url = part["image_url"]["url"]
-            if not url.startswith(IMAGES):
-                raise Invalid("completion.image_url", param=f"{where}[{number}].image_url.url")
+            if fault := _fault(url):
+                raise Invalid(fault, param=f"{where}[{number}].image_url.url")
             yield Attachment(kind=AttachmentKind.IMAGE, url=url)
+
+
+def _fault(url: str) -> str | None:
+    """The code of what is wrong with a picture's address: the service would say less of it, and later."""
+    if url.startswith(FETCHED):
+        return None
+    within = WITHIN.match(url)
+    if within is None:
+        return "completion.image_url"
+    if within[1].lower() in UNSEEN:
+        return "completion.image_kind"
+    try:
+        held = base64.b64decode(url[within.end() :], validate=True)
+    except (binascii.Error, ValueError):  # the latter: not even ASCII
+        return "completion.image_base64"
+    return None if held else "completion.image_base64"
 
 
 def _texts(parts: Sequence[dict[str, Any]]) -> Iterator[str]:

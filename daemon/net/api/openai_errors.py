@@ -23,12 +23,16 @@ KINDS: dict[type[QiaodError], tuple[str, str | None]] = {  # type, and code; Non
 
 CODES = {  # ours, where OpenAI has a word for it
     "invalid": None,
+    "completion.image_base64": "invalid_base64_image",
+    "completion.image_kind": "invalid_image_format",
     "completion.image_url": "invalid_image_url",
     "completion.no_model": "model_not_found",
     "completion.only_plain": "unsupported_parameter",
     "completion.part": "unsupported_value",
     "completion.tools": "unsupported_value",
     "completion.unsupported": "unsupported_parameter",
+    "openai.filtered": "content_filter",
+    "openai.too_long": "context_length_exceeded",
     "http.no_such_route": "unknown_url",
     "http.method_not_allowed": "method_not_supported",
 }

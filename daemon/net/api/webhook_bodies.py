@@ -183,5 +183,8 @@ def _api(body: AiWebhookApiBody | None, before: Webhook | None) -> N8nApi | None
 
 def _place(url: str) -> tuple[str, str]:
     """Whom a secret was given to: whoever changes that has to know the secret."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # nobody's: it is refused right after
+        return "", url
     return parts.scheme, parts.netloc.lower()

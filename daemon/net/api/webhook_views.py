@@ -173,7 +173,7 @@ def trial_view(tried: Tried, language: str) -> WebhookTrialView:
         output=done.answer.text if done else "",
         data=done.answer.data if done else None,
         accepted=done is not None and done.answer.accepted,
-        status=done.answer.status if done else None,
+        status=done.answer.status if done else error.status if error else None,
         duration_ms=round(tried.seconds * 1000),
         call_id=tried.request.call_id,
         sent=_sent(tried.webhook, tried.request),

@@ -43,7 +43,7 @@ async def page(
 
 @routes.post(PATH, role=Role.ADMIN, summary="Add a webhook of n8n", status=201, effect=True, whole=True)
 async def create(call: Call, body: AiWebhookBody) -> Reply[AiWebhookView]:
-    webhook = await call.service(AI_WEBHOOKS).add(draft(body, None), by=call.actor)
+    webhook = await call.service(AI_WEBHOOKS).add(draft(body, None), by=call.actor, language=call.language)
     return Reply(body=view(webhook), headers={"Location": f"{PATH}/{webhook.id}"})
 
 
@@ -94,7 +94,8 @@ async def change(call: Call, webhook_id: str, body: AiWebhookBody) -> AiWebhookV
     """A secret that is left out stays as it is, as long as what it belongs to stays."""
     desk = call.service(AI_WEBHOOKS)
     told = draft(body, await desk.registry.get(webhook_id))
-    return view(await desk.change(webhook_id, told, version=call.if_match, by=call.actor))
+    changed = await desk.change(webhook_id, told, version=call.if_match, by=call.actor, language=call.language)
+    return view(changed)
 
 
 @routes.delete(ONE, role=Role.ADMIN, summary="Remove a webhook that no workflow runs through", whole=True)

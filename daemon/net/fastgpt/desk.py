@@ -1,10 +1,9 @@
 """What people want of FastGPT beside answers: its chats, feedback, and whether a workflow is set up rightly."""
 
-import asyncio
 import re
-from urllib.parse import urlsplit
 
 from attrs import define, field
+from yarl import URL
 
 from daemon.domain.chat import Chat, ChatRecord
 from daemon.domain.checkup import CheckOutcome, CheckStep, Finding
@@ -70,11 +69,11 @@ class FastGptDesk:
 
     async def _resolves(self, workflow: Workflow) -> Finding:
         """The name alone: whether anybody is there is the next step's."""
-        host = urlsplit(workflow.base_url).hostname or ""
+        host = workflow.base_url
         try:
-            async with asyncio.timeout(self.patience.connect.total_seconds()):
-                await asyncio.get_running_loop().getaddrinfo(host, None)
-        except (OSError, UnicodeError, TimeoutError):
+            host = URL(host).raw_host or ""
+            await self.outbound.names.addresses(host)
+        except (OSError, ValueError):
             return _failed(CheckStep.RESOLVE, "workflow.check_resolve", host)
         return Finding(step=CheckStep.RESOLVE, found=CheckOutcome.OK)
 

@@ -5,6 +5,7 @@ answer that the workflow may have made itself counts as one of a run.
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -54,6 +55,8 @@ MISBUILT = re.compile(
 NO_ITEMS = "No item to return was found"
 FAILED = frozenset({"Error in workflow", "There was a problem executing the workflow"})
 CLOUD_TIMEOUT = 524  # of the proxy before n8n Cloud, after 100 s
+LIMITS = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+POLICY, SANDBOX = "Content-Security-Policy", "sandbox"  # n8n gives it to what a workflow answers, and to nothing else
 
 UNREACHABLE = N8nUnreachable, "n8n.unavailable"
 NOT_REGISTERED = N8nRefused, "n8n.not_registered"
@@ -102,7 +105,7 @@ class Body:
 
 
 def body_of(headers: Mapping[str, str], raw: bytes) -> Body:
-    return Body(raw, headers.get("Content-Type", "").partition(";")[0].strip().lower())
+    return Body(raw.removeprefix(BOM_UTF8), headers.get("Content-Type", "").partition(";")[0].strip().lower())
 
 
 def refusal(status: int, headers: Mapping[str, str], raw: bytes, clean: Clean) -> N8nWebhookError:
@@ -111,10 +114,15 @@ def refusal(status: int, headers: Mapping[str, str], raw: bytes, clean: Clean) -
     told = document(body.json)
     words = said(told.get("message")) or ("" if body.is_page else body.text)
     detail = clean(f"HTTP {status}: {words}; {text(told.get('hint'))}".rstrip("; :"))
-    wait = retry_after(headers)
-    if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.SERVICE_UNAVAILABLE and wait is not None):
+    wait, own = retry_after(headers), not headers.get(POLICY, "").startswith(SANDBOX)
+    if status in LIMITS and (wait is not None or (own and status == HTTPStatus.TOO_MANY_REQUESTS)):
         return N8nLimited("n8n.limited", service=SERVICE, retry_after=wait, detail=detail)
-    return _error(PLAIN.get(status) or _meant(status, body, told), detail)
+    plain = PLAIN.get(status) if own or status == HTTPStatus.UNAUTHORIZED else None  # it may check our signature itself
+    meaning = plain or _meant(status, body, told, own=own)
+    error = _error(meaning, detail)
+    if isinstance(error, N8nRan) and status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        error.is_fault = False
+    return error
 
 
 def no_answer(body: Body, sent: object, clean: Clean) -> N8nWebhookError | None:
@@ -193,18 +201,19 @@ def _facts(error: RemoteError) -> dict[str, Any]:
     return {**error.facts, "service": SERVICE}
 
 
-def _meant(status: int, body: Body, told: Mapping[str, Any]) -> Meaning:
+def _meant(status: int, body: Body, told: Mapping[str, Any], *, own: bool) -> Meaning:
+    """`own`: nothing shows that it is a workflow's. An old n8n never shows it, so that the shape counts as well."""
     message = said(told.get("message")) or body.text
-    own = type(told.get("code")) is int
-    if status == HTTPStatus.NOT_FOUND and not told:
+    shaped = type(told.get("code")) is int
+    if own and status == HTTPStatus.NOT_FOUND and not told:
         return _without_json(body)
-    if own and status in OWN:
+    if own and shaped and status in OWN:
         return OWN[status]
     if MISBUILT.search(message):
         return N8nRefused, "n8n.misbuilt"
     if message == NO_ITEMS:
         return N8nRan, "n8n.no_items"
-    if message in FAILED or (own and status == HTTPStatus.INTERNAL_SERVER_ERROR):
+    if message in FAILED or (shaped and status == HTTPStatus.INTERNAL_SERVER_ERROR):
         return N8nRan, "n8n.failed"
     return STATUS
 

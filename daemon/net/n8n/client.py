@@ -14,13 +14,13 @@ from daemon.clock import Clock, SystemClock
 from daemon.domain.webhook import Webhook
 from daemon.domain.webhook_call import WebhookAnswer, WebhookRequest, WebhookRun
 from daemon.engine.targets import Targets, target_of
-from daemon.errors import Invalid, N8nUnreachable
+from daemon.errors import Invalid, N8nUnreachable, N8nWebhookError
 from daemon.net.n8n.classify import Clean, refusal, told_apart
 from daemon.net.n8n.executions import Executions
 from daemon.net.n8n.listen import Listening
 from daemon.net.n8n.public_api import PublicApi
 from daemon.net.n8n.stream import Ears, Listener, OnNode, OnText
-from daemon.net.n8n.wire_request import SERVICE, Wire, wire
+from daemon.net.n8n.wire_request import SERVICE, Wire, pair, wire
 from daemon.net.outbound import Outbound, Stream, Timeouts, open_outbound
 from daemon.secret import Redactor, Secret
 
@@ -78,7 +78,7 @@ class N8nWebhookClient:
     async def look_up(self, webhook: Webhook, request: WebhookRequest, *, since: datetime) -> WebhookRun | None:
         if webhook.api is None:
             return None
-        api = PublicApi(self.outbound, webhook.api, self.patience.looking)
+        api = PublicApi(self.outbound, webhook.api, self.patience.looking, secrets_of(webhook))
         executions = Executions(api, cleaner(self.outbound, webhook))
         try:
             async with asyncio.timeout(self.patience.search.total_seconds()):
@@ -103,10 +103,15 @@ class N8nWebhookClient:
 def cleaner(outbound: Outbound, webhook: Webhook, *sent: Secret) -> Clean:
     """Makes n8n's words fit to be kept, whether or not the webhook's secrets are known to the log's redactor."""
     redactor = Redactor()
-    redactor.add(*sent)
-    secrets = (webhook.auth.secret, *webhook.signing_keys, webhook.api.key if webhook.api else None)
-    redactor.add(*(secret for secret in secrets if secret is not None))
+    redactor.add(*sent, *secrets_of(webhook))
     return lambda words: outbound.detail(redactor.clean(words))
+
+
+def secrets_of(webhook: Webhook) -> tuple[Secret, ...]:
+    """All that n8n may say back; a token of ours is made anew for each call."""
+    auth = webhook.auth
+    told = (auth.secret, auth.secret and pair(auth), *webhook.signing_keys, webhook.api and webhook.api.key)
+    return tuple(secret for secret in told if secret)
 
 
 def own_targets(url: str) -> Targets:
@@ -119,6 +124,10 @@ def own_targets(url: str) -> Targets:
 
 
 async def _heard(stream: Stream, sent: Wire, listener: Listener) -> WebhookAnswer:
-    if not HTTPStatus.OK <= stream.status < HTTPStatus.MULTIPLE_CHOICES:
-        raise refusal(stream.status, stream.headers, await stream.read(), listener.clean)
-    return await Listening(stream, listener, sent.body, sent.credential).answer()
+    try:
+        if not HTTPStatus.OK <= stream.status < HTTPStatus.MULTIPLE_CHOICES:
+            raise refusal(stream.status, stream.headers, await stream.read(), listener.clean)
+        return await Listening(stream, listener, sent.body, sent.credential).answer()
+    except N8nWebhookError as error:
+        error.status = stream.status
+        raise

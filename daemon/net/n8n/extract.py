@@ -6,8 +6,9 @@ from daemon.codec import encode_text
 from daemon.errors import N8nNonsense
 from daemon.net.n8n.wire_request import SERVICE
 
-# An agent's, a chain's, a model's, and what people call it in nodes of their own; `json` is an item's own wrapping.
-PLACES = ("output", "text", "message", "answer", "response", "content", "json")
+# An agent's, a chain's, a model's (OpenAI's choices, Gemini's parts), and what people call it in nodes of their own;
+# `json` is an item's own wrapping.
+PLACES = ("output", "text", "message", "answer", "response", "content", "choices", "parts", "json")
 DEEPEST = 8  # levels that are looked into
 
 

@@ -5,13 +5,13 @@ A workflow that passes on what its Webhook node was given says our own credentia
 
 from attrs import define, field
 
-from daemon.codec import encode
 from daemon.domain.webhook_call import WebhookAnswer
 from daemon.net.n8n.classify import body_of
+from daemon.net.n8n.masking import masked
 from daemon.net.n8n.stream import Listener, line_of
 from daemon.net.n8n.wire_answer import whole
 from daemon.net.outbound import Stream
-from daemon.secret import MASK, SHORTEST, Secret
+from daemon.secret import Secret
 
 LINE_FEED = b"\n"
 
@@ -54,5 +54,4 @@ class Listening:
         self._rest = bytearray(rest)
 
     def _masked(self, raw: bytes | bytearray) -> bytes:
-        told = encode(self.credential.reveal())[1:-1]  # as it is within a text of JSON
-        return bytes(raw.replace(told, MASK.encode()) if len(told) >= SHORTEST else raw)
+        return masked(raw, self.credential)

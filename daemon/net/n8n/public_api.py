@@ -11,8 +11,10 @@ from daemon.domain.webhook import N8nApi
 from daemon.errors import Invalid, N8nLimited, N8nRefused, N8nUnauthorized, N8nUnreachable, N8nWebhookError
 from daemon.net.foreign import document, said
 from daemon.net.n8n.classify import told_apart
+from daemon.net.n8n.masking import masked
 from daemon.net.n8n.wire_request import SERVICE
 from daemon.net.outbound import Outbound, Reply, Timeouts, retry_after
+from daemon.secret import Secret
 
 PATH = "/api/v1"
 MOST_BYTES = 8 * 1024 * 1024  # ten executions with all that their nodes gave
@@ -24,6 +26,7 @@ class PublicApi:
     outbound: Outbound
     api: N8nApi
     timeouts: Timeouts
+    secrets: tuple[Secret, ...] = ()  # what an answer may have in it that nobody is to see
 
     async def get(self, path: str, params: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         """The object it answers, or N8nWebhookError."""
@@ -43,7 +46,7 @@ class PublicApi:
 
     def _understood(self, reply: Reply) -> Mapping[str, Any]:
         try:
-            found = document(parse(reply.body))
+            found = document(parse(masked(reply.body, *self.secrets)))
         except Invalid:
             found = {}
         if reply.status == HTTPStatus.OK and found:

@@ -11,6 +11,7 @@ from attrs import field, frozen
 from daemon.clock import Clock, SystemClock
 from daemon.domain.webhook import Method, RetryTerms, Webhook, WebhookAuth
 from daemon.domain.webhook_call import WebhookAnswer, WebhookRequest
+from daemon.engine.webhook_errands import GRACE, NOT_REGISTERED
 from daemon.errors import N8nWebhookError, RemoteLimited, RemoteRefused
 from daemon.ids import Ids
 from daemon.limits.retry import Retry
@@ -69,6 +70,8 @@ class Script:
     ) -> timedelta | None:
         """Before the next attempt; None: there is none."""
         terms = self.retry
+        if error.code == NOT_REGISTERED and attempt == 1 < terms.attempts:
+            return GRACE
         if isinstance(error, RemoteRefused) or (error.may_have_run and not terms.repeat):
             return None
         asked_for = error.retry_after if isinstance(error, RemoteLimited) else None

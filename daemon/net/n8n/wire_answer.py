@@ -38,7 +38,7 @@ def kept(found: Any, size: int) -> Any:
 
 
 def _is_document(body: Body) -> bool:
-    """JSON by its type or its looks; `null` and what cannot be read are none."""
+    """JSON by its type, which was held against it before (`is_broken`), or by its looks."""
     if body.type.endswith(JSON):
-        return body.json is not None
+        return True
     return body.type.startswith("text/") and body.text.lstrip().startswith(TEXTS) and body.json is not None

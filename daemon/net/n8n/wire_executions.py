@@ -16,6 +16,7 @@ from daemon.net.n8n.wire_answer import of_document
 
 MOST_NODES = 100  # of one run that are kept
 RESPONDS = "n8n-nodes-base.respondToWebhook"
+CLASSIFIES = "@n8n/n8n-nodes-langchain.textClassifier"
 STATES = {
     "success": RunState.SUCCEEDED,
     "error": RunState.FAILED,
@@ -35,7 +36,7 @@ class Ran:
     number: int  # which of its runs, from 0
     told: Mapping[str, Any]
     kind: str
-    model: str | None
+    parameters: Mapping[str, Any]
 
     @property
     def order(self) -> tuple[float, float]:
@@ -46,6 +47,13 @@ class Ran:
         """What it gave, at all of its outputs; a model's is at an output of another name."""
         return _items(self.told)
 
+    @property
+    def gave(self) -> Any:
+        """One item is told as it is; of a Text Classifier, which gives on what it was given, what it found."""
+        if self.kind == CLASSIFIES and (found := _classes(self)):
+            return {"class": found[0] if len(found) == 1 else found}
+        return _told(self.items)
+
 
 def runs_of(execution: Mapping[str, Any]) -> list[Ran]:
     """In the order in which they ran."""
@@ -55,8 +63,8 @@ def runs_of(execution: Mapping[str, Any]) -> list[Ran]:
     for name, runs in document(_result(execution).get("runData")).items():
         node = known.get(name, {})
         for number, told in enumerate(map(document, runs if isinstance(runs, list) else ())):
-            ran = Ran(name=name, number=number, told=told, kind=text(node.get("type")), model=_model(node))
-            found.append(ran)
+            kind, parameters = text(node.get("type")), document(node.get("parameters"))
+            found.append(Ran(name=name, number=number, told=told, kind=kind, parameters=parameters))
     return sorted(found, key=lambda ran: ran.order)
 
 
@@ -102,7 +110,7 @@ def run(execution: Mapping[str, Any], *, path: str, clean: Clean) -> WebhookRun:
         state=state,
         nodes=nodes,
         usage=usage,
-        failed_node=text(document(error.get("node")).get("name")),
+        failed_node=_failed(execution) if error else "",
         error=clean(said(error)) if error else "",
         answer=_answer(execution, ran, path) if state is RunState.SUCCEEDED else None,
         seconds=_seconds(execution),
@@ -153,9 +161,9 @@ def _node(one: Ran, ran: list[Ran], clean: Clean) -> Node:
         error=clean(said(error)) if error else None,
         input_tokens=spent_in,
         output_tokens=spent_out,
-        model=one.model,
+        model=_model(one),
         input=shortened(_told(_before(one, ran))),
-        output=shortened(_told(one.items)),
+        output=shortened(one.gave),
     )
 
 
@@ -186,14 +194,34 @@ def _first(usage: Mapping[str, Any], names: tuple[str, ...]) -> int:
     return next((whole(usage[name]) for name in names if name in usage), 0)
 
 
-def _model(node: Mapping[str, Any]) -> str | None:
+def _classes(one: Ran) -> list[str]:
+    """The categories at whose outputs there is an item: a Text Classifier says it by nothing else."""
+    listed = document(one.parameters.get("categories")).get("categories")
+    names = [text(document(category).get("category")) for category in (listed if isinstance(listed, list) else ())]
+    outputs = document(one.told.get("data")).get("main")
+    given = zip([*names, "Other"] if names else (), outputs if isinstance(outputs, list) else (), strict=False)
+    return [name for name, items in given if name and isinstance(items, list) and any(map(_is_given_on, items))]
+
+
+def _is_given_on(item: Any) -> bool:
+    """Where it failed and the run went on, its first output has the error instead."""
+    return document(document(item).get("json")).keys() != {"error"}
+
+
+def _model(one: Ran) -> str | None:
     """A name, or what a list of models gives."""
-    chosen = document(node.get("parameters")).get("model")
+    chosen = one.parameters.get("model")
     return text(document(chosen).get("value")) or text(chosen) or None
 
 
 def _result(execution: Mapping[str, Any]) -> Mapping[str, Any]:
     return document(document(execution.get("data")).get("resultData"))
+
+
+def _failed(execution: Mapping[str, Any]) -> str:
+    """The error names its node in some versions; it is the last that ran in any."""
+    result = _result(execution)
+    return text(document(document(result.get("error")).get("node")).get("name")) or text(result.get("lastNodeExecuted"))
 
 
 def _id(execution: Mapping[str, Any]) -> str:

@@ -71,6 +71,12 @@ def standard(request: WebhookRequest) -> dict[str, Any]:
     }
 
 
+def pair(auth: WebhookAuth) -> Secret:
+    """User and password as basic authentication sends them."""
+    secret = (auth.secret or Secret("")).reveal()
+    return Secret(base64.b64encode(f"{auth.name}:{secret}".encode()).decode())
+
+
 def _in_query(value: object) -> str:
     return value if isinstance(value, str) else encode_text(value)
 
@@ -79,8 +85,7 @@ def _identity(auth: WebhookAuth, *, now: datetime) -> dict[str, str]:
     secret = (auth.secret or Secret("")).reveal()
     match auth.kind:
         case AuthKind.BASIC:
-            pair = base64.b64encode(f"{auth.name}:{secret}".encode()).decode()
-            return {"Authorization": f"Basic {pair}"}
+            return {"Authorization": f"Basic {pair(auth).reveal()}"}
         case AuthKind.HEADER:
             return {auth.name: secret}
         case AuthKind.JWT:

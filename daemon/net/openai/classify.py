@@ -27,6 +27,7 @@ SERVICE = "openai"
 Clean = Callable[[str], str]
 Meaning = tuple[type[RemoteError], str]
 
+LIMIT = "openai.limited"
 BAD_REQUEST = RemoteRefused, "openai.bad_request"
 FILTERED = RemoteRefused, "openai.filtered"
 FORBIDDEN = RemoteRefused, "openai.forbidden"
@@ -71,7 +72,9 @@ STATUSES: dict[int, Meaning] = {
     HTTPStatus.CONFLICT: UNAVAILABLE,  # OpenAI's own clients try again
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TOO_LONG,
     HTTPStatus.UNPROCESSABLE_ENTITY: BAD_REQUEST,
+    HTTPStatus.TOO_MANY_REQUESTS: (RemoteRefused, LIMIT),  # where it says that to wait is in vain
 }
+VERDICTS = {"true": True, "false": False}  # of `x-should-retry`, which OpenAI's own clients obey before the status
 LIMITED = frozenset({"rate_limit_exceeded", "rate_limit_error", "rate_limit_reached_error", "limit_requests"})
 RESETS = ("requests", "tokens")
 AGAIN = re.compile(r"try again in ((?:\d+(?:\.\d+)?(?:ms|h|m|s)){1,4})", re.IGNORECASE)
@@ -144,17 +147,23 @@ def _meant(status: int, headers: Mapping[str, str], words: Words, clean: Clean) 
 
 
 def _by_status(status: int, headers: Mapping[str, str], words: Words, clean: Clean) -> RemoteError:
-    detail = clean(words.message)
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        wait = wait_of(headers, words.message)
-        return RemoteLimited("openai.limited", service=SERVICE, retry_after=wait, detail=detail)
+    detail, again = clean(words.message), VERDICTS.get(headers.get("x-should-retry", "").strip().lower())
+    if status == HTTPStatus.TOO_MANY_REQUESTS and again is not False:
+        return RemoteLimited(LIMIT, service=SERVICE, retry_after=wait_of(headers, words.message), detail=detail)
+    kind, code = _meaning(status)
+    if again and status >= HTTPStatus.BAD_REQUEST:
+        kind, code = UNAVAILABLE
+    if again is False and kind is RemoteUnavailable:
+        kind = RemoteRefused
+    return _error((kind, code), f"HTTP {status}: {detail}".rstrip(": "))
+
+
+def _meaning(status: int) -> Meaning:
     if status in STATUSES:
-        return _error(STATUSES[status], f"HTTP {status}: {detail}")
+        return STATUSES[status]
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _error(UNAVAILABLE, f"HTTP {status}: {detail}")
-    if status >= HTTPStatus.MULTIPLE_CHOICES:
-        return _error(WRONG_ADDRESS, f"HTTP {status}: {detail}")
-    return _error(NONSENSE, f"HTTP {status}: {detail}")
+        return UNAVAILABLE
+    return WRONG_ADDRESS if status >= HTTPStatus.MULTIPLE_CHOICES else NONSENSE
 
 
 def wait_of(headers: Mapping[str, str], message: str = "") -> timedelta | None:

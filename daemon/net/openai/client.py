@@ -57,7 +57,8 @@ class OpenAi:
         with self.outbound.metered(SERVICE):
             heard = await self._heard(workflow, question, on_text, on_node)
             seconds = asyncio.get_running_loop().time() - began
-            setting = Setting(model=workflow.model or "", told=wire_request.told(question), seconds=round(seconds, 3))
+            told = wire_request.told(workflow, question)
+            setting = Setting(model=workflow.model or "", told=told, seconds=round(seconds, 3))
             return wire_answer.concluded(heard, setting)
 
     async def recover(self, workflow: Workflow, question: Question) -> Answer | None:  # noqa: ARG002  # of the port
@@ -68,7 +69,7 @@ class OpenAi:
         self, workflow: Workflow, question: Question, on_text: OnText | None, on_node: OnNode | None
     ) -> Heard:
         """Some servers refuse the option that tells the usage, or the end user: those are asked without, ever after."""
-        name = f"{wire_request.base(workflow)}\n{workflow.model}"
+        name = f"{workflow.base_url}\n{workflow.model}"
         if name not in self._strict:
             try:
                 return await self._once(workflow, wire_request.run(workflow, question), on_text, on_node)

@@ -6,16 +6,22 @@ from typing import Any
 from attrs import define, field, frozen
 
 from daemon.codec import parse
-from daemon.domain.workflow import Answer, Node, NodeBegun, Usage
+from daemon.domain.workflow import Answer, Finish, Node, NodeBegun, Usage
 from daemon.errors import Invalid, OutcomeUnknown, RemoteError, RemoteNonsense, RemoteRefused, RemoteUnavailable
 from daemon.net.foreign import document, shortened, text, whole
-from daemon.net.openai.classify import SERVICE, classify, in_stream
+from daemon.net.openai.classify import FILTERED, SERVICE, classify, in_stream
 from daemon.net.openai.thoughts import Thoughts
 from daemon.net.sse import Event
 
 DONE = "[DONE]"
 LLM = "llm"  # the only kind of node a plain model has
-LENGTH, FILTERED = "length", frozenset({"content_filter", "sensitive"})  # finish_reason; the last is Zhipu's
+FINISHES = {  # by `finish_reason`; any other is a good end
+    "length": Finish.LENGTH,
+    "model_length": Finish.LENGTH,  # Mistral's
+    "content_filter": Finish.FILTERED,
+    "sensitive": Finish.FILTERED,  # Zhipu's
+}
+BROKEN = {"abort", "error", "insufficient_system_resource", "network_error"}  # of vLLM, OpenRouter, DeepSeek, Zhipu
 
 Clean = Callable[[str], str]
 OnText = Callable[[str], None]
@@ -32,6 +38,10 @@ class Heard:
     model: str = ""  # the one that truly answered
     id: str = ""
     usage: Usage = field(factory=Usage)
+
+    @property
+    def end(self) -> Finish:
+        return FINISHES.get(self.finish, Finish.STOP)
 
     @property
     def text(self) -> str:
@@ -85,7 +95,7 @@ class Listener:
         _head(self.heard, chunk)
         for choice in _choices(chunk):
             delta = document(choice.get("delta"))
-            self._speak(self._thoughts.feed(text(delta.get("content"))))
+            self._speak(self._thoughts.feed(_spoken(delta.get("content"))))
             if refusal := text(delta.get("refusal")):
                 self.heard.refusals.append(refusal)
                 self._tell(refusal)
@@ -103,8 +113,12 @@ class Listener:
     def _failed(self, error: object) -> RemoteError:
         """What was said already was paid for."""
         failed = in_stream(error, self.clean)
-        if self.heard.texts and isinstance(failed, RemoteUnavailable):
-            return OutcomeUnknown(failed.code, service=SERVICE, detail=failed.detail)
+        if not self.heard.texts:
+            return failed
+        if isinstance(failed, RemoteUnavailable):
+            failed = OutcomeUnknown(failed.code, service=SERVICE, detail=failed.detail)
+        finish = Finish.FILTERED if failed.code == FILTERED[1] else Finish.STOP
+        failed.answer = Answer(text=self.heard.text, finish=finish, usage=self.heard.usage)
         return failed
 
 
@@ -114,6 +128,8 @@ def entire(status: int, headers: Mapping[str, str], body: bytes, clean: Clean) -
     choices = _choices(completion)
     if not choices:
         raise classify(status, headers, body, clean)
+    if failed := choices[0].get("error"):  # OpenRouter's, where whoever it asked failed on the way
+        raise in_stream(failed, clean)
     message, thoughts = document(choices[0].get("message")), Thoughts()
     heard = Heard(finish=text(choices[0].get("finish_reason")))
     heard.texts = [thoughts.feed(_spoken(message.get("content"))), thoughts.end()]
@@ -123,23 +139,27 @@ def entire(status: int, headers: Mapping[str, str], body: bytes, clean: Clean) -
 
 
 def concluded(heard: Heard, setting: Setting) -> Answer:
-    """The answer, or why there is none."""
-    words = heard.text
-    if heard.finish in FILTERED or not words:
-        raise _silence(heard, setting)
-    return Answer(text=words, nodes=(_node(heard, setting),), usage=heard.usage, seconds=setting.seconds)
+    """The answer, or why there is none; what was said and used all the same is the error's `answer`."""
+    error = _spoilt(heard)
+    node = _node(heard, setting, failed=error.code if error else None)
+    answer = Answer(text=heard.text, finish=heard.end, nodes=(node,), usage=heard.usage, seconds=setting.seconds)
+    if error is None:
+        return answer
+    error.nodes, error.answer = answer.nodes, answer
+    raise error
 
 
-def _silence(heard: Heard, setting: Setting) -> RemoteError:
+def _spoilt(heard: Heard) -> RemoteError | None:
     """Cut before its first word, most likely in thoughts: asked again it would be cut again."""
-    if heard.finish in FILTERED:
-        error: RemoteError = RemoteRefused("openai.filtered", service=SERVICE)
-    elif heard.finish == LENGTH:
-        error = RemoteRefused("openai.cut_short", service=SERVICE)
-    else:
-        error = RemoteNonsense("openai.empty", service=SERVICE, detail=heard.finish[:40])
-    error.nodes = (_node(heard, setting, failed=error.code),)
-    return error
+    if heard.finish in BROKEN:
+        return OutcomeUnknown("openai.cut", service=SERVICE, detail=heard.finish)
+    if heard.end is Finish.FILTERED:
+        return RemoteRefused(FILTERED[1], service=SERVICE)
+    if heard.text:
+        return None
+    if heard.end is Finish.LENGTH:
+        return RemoteRefused("openai.cut_short", service=SERVICE)
+    return RemoteNonsense("openai.empty", service=SERVICE, detail=heard.finish[:40])
 
 
 def _node(heard: Heard, setting: Setting, failed: str | None = None) -> Node:
@@ -150,7 +170,7 @@ def _node(heard: Heard, setting: Setting, failed: str | None = None) -> Node:
         kind=LLM,
         seconds=setting.seconds,
         failed=failed is not None,
-        error=failed or ("openai.cut_short" if heard.finish == LENGTH else None),
+        error=failed or ("openai.cut_short" if heard.end is Finish.LENGTH else None),
         input_tokens=heard.usage.input_tokens,
         output_tokens=heard.usage.output_tokens,
         model=model,

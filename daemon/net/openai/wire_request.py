@@ -13,7 +13,8 @@ from attrs import evolve
 from daemon.domain.model_parameters import PARAMETERS, parameters
 from daemon.domain.workflow import Attachment, AttachmentKind, Question, Role, Said, Workflow
 
-VERSIONED = re.compile(r"/v\d+\w*(?:/openai)?$")  # /v1, /v3 of Ark, /v4 of Zhipu, /v1beta/openai of Gemini
+DEPLOYMENT = re.compile(r"/openai/deployments/[^/]+$")  # of Azure, before it had a /v1
+VERSIONED = re.compile(rf"/v\d+\w*(?:/openai)?$|{DEPLOYMENT.pattern}")  # /v1, /v4 of Zhipu, /v1beta/openai of Gemini
 COMPLETIONS = "/chat/completions"
 LONGEST_FILE = 100_000  # characters of a text file that are told
 NOT_READ = "（无法读取内容）"
@@ -21,23 +22,36 @@ TEXTS = re.compile(r"data:(?:text/[\w.+-]+|application/(?:json|xml|yaml|x-yaml|c
 BLANK = re.compile(r"\{\{\s*(\w{1,64})\s*\}\}")
 
 
-def base(workflow: Workflow) -> str:
-    """Where its API begins, also where the address was given without its version, or with the path of a call."""
-    url = workflow.base_url.rstrip("/").removesuffix(COMPLETIONS)
-    return url if VERSIONED.search(url) else f"{url}/v1"
-
-
 def completions(workflow: Workflow) -> str:
-    return base(workflow) + COMPLETIONS
+    return _address(workflow, COMPLETIONS)
 
 
 def models(workflow: Workflow, name: str = "") -> str:
-    return f"{base(workflow)}/models" + (f"/{name}" if name else "")
+    return _address(workflow, "/models" + (f"/{name}" if name else ""))
 
 
 def headers(workflow: Workflow) -> dict[str, str]:
-    """A local model may want no key."""
-    return {"Authorization": f"Bearer {workflow.key.reveal()}"} if workflow.key else {}
+    """A local model may want no key; a deployment of Azure wants it in a header of its own."""
+    if not workflow.key:
+        return {}
+    if DEPLOYMENT.search(_parts(workflow)[0]):
+        return {"api-key": workflow.key.reveal()}
+    return {"Authorization": f"Bearer {workflow.key.reveal()}"}
+
+
+def _address(workflow: Workflow, call: str) -> str:
+    base, query = _parts(workflow)
+    return base + call + query
+
+
+def _parts(workflow: Workflow) -> tuple[str, str]:
+    """Where the API begins, also where the address was given without its version, and the query that each call ends
+    with: Azure's tells its version. An address with the path of a call is exact."""
+    url, mark, query = workflow.base_url.partition("#")[0].partition("?")
+    url = url.rstrip("/")
+    begins = url.removesuffix(COMPLETIONS)
+    exact = begins != url or VERSIONED.search(url)
+    return begins if exact else f"{url}/v1", mark + query
 
 
 def run(workflow: Workflow, question: Question, *, bare: bool = False) -> dict[str, Any]:
@@ -61,10 +75,14 @@ def user(workflow: Workflow, question: Question) -> str:
     return "u-" + hashlib.sha256(f"{workflow.id}\n{question.user}".encode()).hexdigest()[:32]
 
 
-def told(question: Question) -> list[dict[str, Any]]:
+def told(workflow: Workflow, question: Question) -> list[dict[str, Any]]:
     """The messages as they are shown to people: of pictures and files only that they were there."""
+    variables = {**workflow.variables, **question.variables}
     return [
-        {"role": line.role.value, "content": "\n".join([line.text, *(f"[{one.kind}]" for one in line.attachments)])}
+        {
+            "role": line.role.value,
+            "content": "\n".join([_worded(line, variables), *(f"[{one.kind}]" for one in line.attachments)]),
+        }
         for line in question.messages
     ]
 
@@ -84,7 +102,7 @@ def _alternating(said: Sequence[Said]) -> list[Said]:
 
 def _message(line: Said, variables: Mapping[str, Any]) -> dict[str, Any]:
     if line.role is Role.SYSTEM:
-        return {"role": line.role, "content": _filled(line.text, variables)}
+        return {"role": line.role, "content": _worded(line, variables)}
     words = [line.text, *(_file(one) for one in line.attachments if one.kind is AttachmentKind.FILE)]
     spoken = "\n\n".join(word for word in words if word)
     pictures = [one for one in line.attachments if one.kind is AttachmentKind.IMAGE]
@@ -95,14 +113,16 @@ def _message(line: Said, variables: Mapping[str, Any]) -> dict[str, Any]:
     return {"role": line.role, "content": parts}
 
 
-def _filled(prompt: str, variables: Mapping[str, Any]) -> str:
-    """The blanks that a variable has a word for; the others stay as they were written."""
+def _worded(line: Said, variables: Mapping[str, Any]) -> str:
+    """A system prompt with those of its blanks filled that a variable has a word for; all else as it was written."""
+    if line.role is not Role.SYSTEM:
+        return line.text
 
     def word(blank: re.Match[str]) -> str:
         name = blank[1]
         return str(variables[name]) if name in variables and name not in PARAMETERS else blank[0]
 
-    return BLANK.sub(word, prompt)
+    return BLANK.sub(word, line.text)
 
 
 def _file(attachment: Attachment) -> str:

@@ -34,7 +34,7 @@ def build(
     app[TELLER] = around.teller
     schemas, routes = Schemas(), in_order(tables)
     app[MANNERS] = list({route.manner.prefix: route.manner for route in routes if route.manner is not OURS}.values())
-    app[docs.DOCUMENT] = encode(document(routes, version=__version__))
+    app[docs.DOCUMENT] = docs.Document(lambda: encode(document(routes, version=__version__)))
     for route in routes:
         _add(app, route, Endpoint(route, door, replays, schemas))
         if route.express:

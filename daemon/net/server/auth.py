@@ -19,7 +19,7 @@ from daemon.errors import Forbidden, RateLimited, Unauthenticated
 from daemon.net.server import cookies
 from daemon.net.server.cookies import Network
 from daemon.net.server.lockout import Lockout, by_address, by_key
-from daemon.net.server.ratelimit import STRANGERS, RateLimits, class_of
+from daemon.net.server.ratelimit import STRANGERS, RateLimits, class_of, share_of
 from daemon.net.server.routes import Open, Route, Who
 from daemon.store.lockouts import Ban
 
@@ -141,11 +141,11 @@ class Door:
         self, actor: Actor, caller: Caller, who: Who, headers: dict[str, str], *, whole: bool = False
     ) -> None:
         """Raises where the actor may not, or not now. `headers` are for the answer, either way."""
-        name = class_of(actor, unsafe=caller.unsafe)
+        name, share = class_of(actor, unsafe=caller.unsafe), share_of(actor)
         try:
-            self.limits.take(name, actor.id)
+            self.limits.take(name, actor.id, share)
         finally:
-            headers.update(self.limits.headers(name, actor.id))
+            headers.update(self.limits.headers(name, actor.id, share))
         if actor.role is None or not any(actor.role.includes(role) for role in roles_of(who)):
             raise Forbidden("auth.role", role=actor.role)
         if whole and actor.accounts is not None:
@@ -225,7 +225,9 @@ def roles_of(who: Who) -> tuple[Role, ...]:
 
 
 def _holder(key: Key, caller: Caller) -> Actor:
-    return Actor(id=f"key:{key.id}", role=key.role, accounts=key.accounts, source=caller.address)
+    return Actor(
+        id=f"key:{key.id}", role=key.role, accounts=key.accounts, source=caller.address, rate_limit=key.rate_limit
+    )
 
 
 DOOR = web.AppKey("door", Door)

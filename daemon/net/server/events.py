@@ -16,13 +16,13 @@ from aiohttp import web
 from attrs import define, field, frozen
 
 from daemon.codec import encode
+from daemon.net.server.attended import LOOK, is_gone
 from daemon.net.server.call import Call
 from daemon.net.server.endpoint import STATUSES
 from daemon.net.server.problems import TELLER, as_ours, manner_of
 
 MEDIA_TYPE = "text/event-stream"
 HEARTBEAT = timedelta(seconds=15)  # of silence: proxies close a connection after 30 to 60 s of it
-LOOK = timedelta(milliseconds=500)  # whether the caller is still there: aiohttp tells no handler
 PATIENCE = timedelta(seconds=30)  # for the reader to take what is written
 MOST_WAITING = 256 * 1024  # bytes kept for a slow reader, beside what the connection itself holds
 _BEAT = b": still at it\n\n"
@@ -123,7 +123,7 @@ class EventStream:
         loop = asyncio.get_running_loop()
         beats_at = loop.time() + self.heartbeat.total_seconds()
         while not self._stirred.is_set():
-            if self._gone:
+            if is_gone(self.call.request):
                 raise ConnectionResetError
             wait = min(LOOK.total_seconds(), max(0.0, beats_at - loop.time()))
             with suppress(TimeoutError):
@@ -151,11 +151,6 @@ class EventStream:
         except TimeoutError:
             self._cut()
             raise ConnectionResetError from None
-
-    @property
-    def _gone(self) -> bool:
-        transport = self.call.request.transport
-        return transport is None or transport.is_closing()
 
     def _cut(self) -> None:
         """Whoever waits for the connection to take more is told so at once."""

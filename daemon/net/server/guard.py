@@ -13,13 +13,12 @@ from typing import Any, cast
 import structlog
 from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import LineTooLong
-from attrs import define, field, frozen
+from attrs import frozen
 
-from daemon.clock import Clock
 from daemon.errors import QiaodError
 from daemon.ids import Ids
 from daemon.net.server.auth import peer_uid
-from daemon.net.server.metrics import HttpMetrics
+from daemon.net.server.nuisances import Nuisances
 from daemon.net.server.problems import BodyTooSlow, Refused, Teller
 
 log = structlog.get_logger()
@@ -28,7 +27,7 @@ Handler = Callable[[Any], Awaitable[web.StreamResponse]]
 
 LINE_MOST = 8190  # bytes of a request line, and of a header: what nginx takes
 HEADERS_MOST = 60
-SAY_EVERY = 60.0  # seconds between two log lines about the same nuisance
+FIRST_WORDS = timedelta(seconds=1)  # for who has just connected when a stop begins: the request may be on its way
 
 _TOO_LATE = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _CROWDED = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n"
@@ -42,24 +41,6 @@ class Limits:
     connections: int = 512
     per_address: int = 64  # the Unix socket is exempt
     stall: timedelta = timedelta(seconds=20)  # how long a reader may take no byte of an answer
-
-
-@define
-class Nuisances:
-    """Counts what is turned away, and says so once a minute a kind."""
-
-    clock: Clock
-    metrics: HttpMetrics
-    _silent: Counter[str] = field(factory=Counter, init=False)
-    _said_at: dict[str, float] = field(factory=dict, init=False)
-
-    def note(self, reason: str, detail: str = "") -> None:
-        self.metrics.turned_away.labels(reason).inc()
-        self._silent[reason] += 1
-        now = self.clock.monotonic()
-        if now - self._said_at.get(reason, now - SAY_EVERY) >= SAY_EVERY:
-            self._said_at[reason] = now
-            log.warning("http.turned_away", reason=reason, times=self._silent.pop(reason), detail=detail[:100])
 
 
 class Guard(web.Server):
@@ -78,6 +59,7 @@ class Guard(web.Server):
         self._open = 0  # of those with an address
         self._at_work = 0
         self._outliving = set[asyncio.Task[None]]()
+        self.stopping = False
         self.idle = asyncio.Event()
         self.idle.set()
 
@@ -117,6 +99,10 @@ class Guard(web.Server):
         handler.add_done_callback(self._outliving.discard)
         handler.add_done_callback(lambda _: ended())
 
+    def pre_shutdown(self) -> None:
+        self.stopping = True
+        super().pre_shutdown()
+
     async def shutdown(self, timeout: float | None = None) -> None:
         """Also of those whose connection is gone, which aiohttp does not know any more."""
         await super().shutdown(timeout)
@@ -137,7 +123,7 @@ class Guard(web.Server):
 
 
 class Connection(web.RequestHandler):
-    __slots__ = ("_address", "_admitted", "_at_work", "_guard", "_timer", "_writing")
+    __slots__ = ("_address", "_admitted", "_at_work", "_expected", "_guard", "_new", "_timer", "_writing")
 
     def __init__(self, guard: Guard, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
@@ -155,6 +141,8 @@ class Connection(web.RequestHandler):
         self._address: str | None = None
         self._admitted = False
         self._at_work = False
+        self._new = True  # no request has come
+        self._expected = False  # a stop waits for its first
         self._timer: asyncio.TimerHandle | None = None  # for what is to arrive
         self._writing: asyncio.TimerHandle | None = None  # for what is to leave
 
@@ -171,6 +159,17 @@ class Connection(web.RequestHandler):
         self._admitted = True
         super().connection_made(transport)
         self._arm(self._guard.limits.headers, self._headers_late)
+        if self._guard.stopping:
+            self.close()  # it was accepted just before
+
+    def close(self) -> None:
+        """For a stop. Whoever has just connected may have a request on its way, and that one is still answered."""
+        if not self._new:
+            super().close()
+        elif not self._expected:
+            self._expected = True
+            self._guard.busy(+1)
+            self._arm(FIRST_WORDS, self.force_close)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if not self._admitted:
@@ -178,6 +177,7 @@ class Connection(web.RequestHandler):
         self._guard.leave(self._address)
         self._disarm()
         self._free_writing()
+        self._heard()
         if self._at_work and self._task_handler is not None:
             self._guard.outlived_by(self._task_handler, self._ended)
         super().connection_lost(exc)
@@ -192,8 +192,11 @@ class Connection(web.RequestHandler):
     def begun(self, payload: StreamReader) -> None:
         """The head of a request is here, and its handler is about to start."""
         self._disarm()
-        self._at_work = True
+        self._at_work, self._new = True, False
         self._guard.busy(+1)
+        if self._guard.stopping:
+            self._heard()
+            self.close()  # after its answer
         if not payload.is_eof():
             payload.on_eof(self._disarm)
             self._arm(self._guard.limits.body, lambda: self._body_late(payload))
@@ -225,8 +228,9 @@ class Connection(web.RequestHandler):
         message: str | None = None,  # noqa: ARG002  # it quotes what was sent: not for answers, not for logs
     ) -> web.StreamResponse:
         """What is no HTTP, told in JSON and without a traceback in the log."""
-        if request.writer.output_size > 0:
-            raise ConnectionError("half an answer has left already")
+        if request.writer.output_size > 0 or isinstance(exc, ConnectionError):
+            self._ended()
+            raise ConnectionError("half an answer has left already, or nobody is there for it")
         if status >= 500:
             log.error("http.crashed", exc_info=exc)
             return self._guard.answer(QiaodError("internal"))
@@ -236,6 +240,11 @@ class Connection(web.RequestHandler):
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """Of a connection, not of a handler: bodies that end in nonsense after they were answered."""
         self._guard.nuisances.note("broken", f"{args[0]} {type(kw.get('exc_info')).__name__}")
+
+    def _heard(self) -> None:
+        if self._expected:
+            self._expected = False
+            self._guard.busy(-1)
 
     def _ended(self) -> None:
         if self._at_work:

@@ -17,7 +17,8 @@ from attrs import define, field, frozen
 from daemon.errors import Conflict
 from daemon.ids import Ids
 from daemon.net.server.express import EXPRESS
-from daemon.net.server.guard import Guard, Limits, Nuisances
+from daemon.net.server.guard import Guard, Limits
+from daemon.net.server.nuisances import Nuisances
 from daemon.net.server.problems import Teller
 from daemon.net.server.readiness import Readiness
 
@@ -25,6 +26,7 @@ log = structlog.get_logger()
 
 BACKLOG = 4096  # the kernel cuts it to net.core.somaxconn: while we restart, callers wait there
 SOCKET_MODE = 0o660
+ACCEPTED = 0.01  # seconds: in some turns of the loop, what it has accepted by now becomes a connection
 LAST_MOMENT = 0.2  # seconds between telling a late handler to stop and closing its connection
 HTTP, API = "http", "api"  # FileDescriptorName= in the socket units
 
@@ -105,6 +107,7 @@ class Stage:
         for server in self._servers:
             server.close()  # closes our descriptor; what systemd holds goes on collecting callers for the next of us
         guard.pre_shutdown()
+        await asyncio.sleep(ACCEPTED)
         try:
             async with asyncio.timeout(self.drain.total_seconds()):
                 await guard.idle.wait()

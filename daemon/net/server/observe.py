@@ -23,6 +23,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{8,128}")  # whatever a caller sends ends in our logs
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 SERVER = "qiaod"
 ALWAYS = {  # on every answer
     "X-Content-Type-Options": "nosniff",
@@ -49,9 +50,12 @@ class Surroundings:
         request[REQUEST_ID] = self.request_id(request)
         request[LANGUAGE] = self.language_of(request)
         request[HEADERS] = {**ALWAYS, "X-Request-ID": request[REQUEST_ID], **self.cors.headers(request)}
-        with structlog.contextvars.bound_contextvars(request_id=request[REQUEST_ID]):
+        bound = structlog.contextvars.bind_contextvars(request_id=request[REQUEST_ID])
+        try:
             response = await self._answered(request, handler)
             self._note(request, response, self.clock.monotonic() - began)
+        finally:
+            structlog.contextvars.reset_contextvars(**bound)
         return response
 
     def request_id(self, request: web.Request) -> str:
@@ -129,5 +133,4 @@ def host_name(host: str) -> str:
 
 def _method(request: web.Request) -> str:
     """One of HTTP's: strangers make up methods, and each would be a series of its own."""
-    known = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-    return request.method if request.method in known else "OTHER"
+    return request.method if request.method in METHODS else "OTHER"

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from daemon.domain.access import Role
+from daemon.errors import NotFound
 from daemon.net.server.auth import roles_of
 from daemon.net.server.call import DEFAULT_LIMIT, MOST_LIMIT
 from daemon.net.server.problems import OURS, Manner
@@ -160,7 +161,7 @@ def _bad(route: Route) -> set[int]:
     statuses = {400, 406, 500, 503} | set(route.statuses.values())
     if not isinstance(route.who, Open):
         statuses |= {401, 403, 429}
-    if route.signature.path:
+    if route.signature.path and NotFound not in route.statuses:
         statuses |= {404}
     if route.signature.body is not None:
         statuses |= {408, 413, 415}

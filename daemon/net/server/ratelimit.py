@@ -15,6 +15,7 @@ from daemon.limits.keyed import KeyedBuckets
 STRANGERS = "address"  # calls with no key or a wrong one, by address
 LOCAL = "uid"  # callers on the Unix socket
 WRITES = "write"  # what operators and admins change
+OWN = "key"  # keys with a limit of their own
 
 PER_SECOND: Mapping[str, tuple[float, float]] = {  # class: (rate, burst)
     Role.VIEWER: (20, 40),
@@ -25,6 +26,7 @@ PER_SECOND: Mapping[str, tuple[float, float]] = {  # class: (rate, burst)
     WRITES: (10, 30),
     STRANGERS: (10, 20),
     LOCAL: (200, 400),
+    OWN: (1, 2),  # of what one key may call in a second, see `share_of`
 }
 
 
@@ -32,9 +34,16 @@ def class_of(actor: Actor, *, unsafe: bool) -> str:
     """Which limit holds for a call. What people change counts by itself: looking never waits for it."""
     if actor.id.startswith("uid:"):
         return LOCAL
+    if actor.rate_limit is not None:
+        return OWN
     if unsafe and actor.role in (Role.OPERATOR, Role.ADMIN):
         return WRITES
     return actor.role or STRANGERS
+
+
+def share_of(actor: Actor) -> float:
+    """What one call takes of the actor's bucket: that of a key with a limit of its own holds seconds, not calls."""
+    return 1 if actor.rate_limit is None else 1 / actor.rate_limit
 
 
 @frozen
@@ -47,18 +56,18 @@ class RateLimits:
     def standard(cls, clock: Clock) -> "RateLimits":
         return cls({name: KeyedBuckets(rate, burst, clock) for name, (rate, burst) in PER_SECOND.items()})
 
-    def take(self, name: str, key: str) -> None:
-        """Raises RateLimited where the caller's bucket is empty."""
-        wait = self.tables[name].take(key)
+    def take(self, name: str, key: str, share: float = 1) -> None:
+        """Raises RateLimited where there is no `share` left in the caller's bucket."""
+        wait = self.tables[name].take(key, share)
         if wait:
             raise RateLimited("rate.api", retry_after=wait)
 
-    def headers(self, name: str, key: str) -> dict[str, str]:
+    def headers(self, name: str, key: str, share: float = 1) -> dict[str, str]:
         table = self.tables[name]
         window = math.ceil(table.burst / table.rate)
-        left = max(0, math.floor(table.level(key) + GRAIN))
-        wait: timedelta = table.wait_for(key, min(left + 1, table.burst))
+        left = max(0, math.floor((table.level(key) + GRAIN) / share))
+        wait: timedelta = table.wait_for(key, min((left + 1) * share, table.burst))
         return {
-            "RateLimit-Policy": f'"{name}";q={int(table.burst)};w={window}',
+            "RateLimit-Policy": f'"{name}";q={round(table.burst / share)};w={window}',
             "RateLimit": f'"{name}";r={left};t={math.ceil(wait.total_seconds())}',
         }

@@ -78,6 +78,6 @@ def _answer(kind: Any) -> tuple[Any, bool]:
         return arguments[0], True
     if kind in (None, NoneType):
         return None, False
-    if isinstance(kind, type) and issubclass(kind, web.StreamResponse):
+    if isinstance(kind, type) and web.StreamResponse in kind.__mro__:  # of an ABC, issubclass keeps each class it saw
         return web.StreamResponse, False
     return kind, False

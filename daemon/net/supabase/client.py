@@ -123,7 +123,7 @@ class Supabase:
 
     def _rows(self, reply: Reply) -> list[Any]:
         if reply.status >= HTTPStatus.MULTIPLE_CHOICES:
-            raise refusal(reply, self.outbound.detail(reply.body))
+            raise refusal(reply, self.outbound.detail(words(reply.body)))
         if not reply.body:
             return []
         try:
@@ -165,10 +165,21 @@ def refusal(reply: Reply, detail: str) -> RemoteError | NotFound:
             return RemoteRefused("supabase.refused", service=SERVICE, detail=f"HTTP {status}: {detail}")
 
 
+def words(body: bytes) -> object:
+    """What a refusal says, without its `details`: PostgreSQL shows the row in them, and so what somebody said."""
+    told = _document(body)
+    message = told.get("message")
+    return f"{_code(body)} {message}".strip() if isinstance(message, str) and message else body
+
+
 def _code(body: bytes) -> str:
+    code = _document(body).get("code")
+    return code if isinstance(code, str) else ""
+
+
+def _document(body: bytes) -> dict[str, Any]:
     try:
         told = parse(body)
     except Invalid:
-        return ""
-    code = told.get("code") if isinstance(told, dict) else None
-    return code if isinstance(code, str) else ""
+        return {}
+    return told if isinstance(told, dict) else {}

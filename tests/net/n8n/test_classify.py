@@ -60,6 +60,43 @@ def test_a_refusal_is_told_by_status_type_and_shape(
     assert (type(error), error.code, error.may_have_run) == (kind, code, may_have_run)
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (403, b'{"error":"not your order"}'),
+        (404, b""),
+        (404, own(404, "no such order")),
+        (409, own(409, "taken")),
+        (413, b"too many pictures"),
+        (422, own(422, "no number")),
+        (428, b"{}"),
+        (429, b'{"slow":"down"}'),
+        (503, own(503, "the shop is closed")),
+        (524, b"{}"),
+    ],
+)
+def test_what_a_respond_node_says_is_the_word_of_a_workflow_that_ran_whatever_shape_it_has(
+    status: int, body: bytes
+) -> None:
+    error = refusal(status, JSON | {"Content-Security-Policy": sims.SANDBOX}, body, str)
+
+    assert (type(error), error.code, error.may_have_run) == (e.N8nRan, "n8n.status", True)
+    assert error.is_fault is (status >= 500)
+
+
+def test_a_workflow_that_checks_who_calls_refuses_our_credential_by_401() -> None:
+    error = refusal(401, JSON | {"Content-Security-Policy": sims.SANDBOX}, b'{"error":"signature wrong"}', str)
+
+    assert isinstance(error, e.N8nUnauthorized)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_respond_node_that_names_a_time_asks_to_be_called_again(status: int) -> None:
+    error = refusal(status, {"Content-Security-Policy": sims.SANDBOX, "Retry-After": "7"}, b"", str)
+
+    assert isinstance(error, e.N8nLimited)
+
+
 def test_a_refusal_says_what_n8n_said_and_its_hint() -> None:
     error = refusal(404, JSON, sims.unknown("POST", "rag-ai").body, str)
 

@@ -19,7 +19,7 @@ from daemon.net.n8n.sync import Script
 from daemon.net.n8n.wire_request import wire
 from daemon.secret import Secret
 from daemon.sim.faults import Fault, Kind
-from daemon.sim.n8n import N8nSetup, N8nSimulator, n8n_simulator
+from daemon.sim.n8n import DEMO_FLOW, N8nSetup, N8nSimulator, n8n_simulator
 from daemon.sim.n8n_script import Auth, Flow
 from daemon.texts import TEXTS
 from tests.net.n8n.calls import REQUEST, WEBHOOK
@@ -80,6 +80,14 @@ async def test_a_script_repeats_what_did_not_run() -> None:
         sim.faults.add(Fault(kind=Kind.ERROR, name="starting", path="/webhook/*", times=2))
         assert await asked(sim) == "收到：hello"
         assert len(sim.runs) == 1
+
+
+async def test_a_script_waits_for_a_workflow_that_was_just_published() -> None:
+    async with n8n_simulator(N8nSetup(flows=(evolve(DEMO_FLOW, active=False),))) as sim:
+        task = asyncio.create_task(asked(sim))
+        await sim.ledger.wait_for("/webhook/*", ended=True)
+        sim.save(DEMO_FLOW)
+        assert await task == "收到：hello"
 
 
 @pytest.mark.parametrize(("repeat", "runs"), [(False, 1), (True, 2)])

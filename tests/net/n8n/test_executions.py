@@ -16,6 +16,7 @@ from daemon.domain.webhook import AuthKind, N8nApi, Webhook, WebhookAuth
 from daemon.domain.webhook_call import RunState, WebhookRequest, WebhookRun
 from daemon.net.n8n import wire_executions
 from daemon.net.n8n.client import N8nWebhookClient
+from daemon.net.n8n.wire_request import wire
 from daemon.secret import Secret
 from daemon.sim.n8n import N8nSetup, N8nSimulator, n8n_simulator
 from daemon.sim.n8n_script import Auth, Flow, Script
@@ -84,6 +85,29 @@ async def test_headers_and_so_our_credential_are_not_kept_with_the_nodes(sim: N8
     assert "Bearer" in str(sim.runs[0].item)
     assert "Bearer" not in str(found)
     assert found.nodes[0].output["body"]["chatInput"] == "hello"
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        WebhookAuth(kind=AuthKind.BASIC, name="ann", secret=Secret("a passphrase")),
+        WebhookAuth(kind=AuthKind.HEADER, name="X-Key", secret=Secret('a "passphrase"')),
+        WebhookAuth(kind=AuthKind.JWT, secret=Secret("a passphrase")),
+    ],
+    ids=lambda auth: auth.kind.value,
+)
+async def test_a_credential_that_a_node_passes_on_is_masked(sim: N8nSimulator, auth: WebhookAuth) -> None:
+    sent = wire(evolve(WEBHOOK, auth=auth), REQUEST, now=SystemClock().now()).credential.reveal()
+    setting = {"name": "Set", "type": "n8n-nodes-base.set", "output": {"who": f"by {sent}."}, "seconds": 0.0}
+    sim.play(evolve(USUAL, nodes=[setting], answer=f"you are {sent}", input_tokens=0, output_tokens=0))
+    async with client() as made:
+        assert await called(made, sim, REQUEST) == ""
+        found = await looked_up(made, sim, auth=auth)
+
+    assert found is not None
+    assert [node.output for node in found.nodes if node.name == "Set"] == [{"who": "by ***."}]
+    assert (found.answer and found.answer.text) == "you are ***"
+    assert sent not in str(found)
 
 
 async def test_a_run_that_failed_says_at_which_node_and_why(sim: N8nSimulator) -> None:
@@ -155,6 +179,16 @@ async def test_a_run_is_never_told_as_one_that_never_was(
 
     assert found is not None
     assert (found.id, found.state) == run
+
+
+async def test_the_node_that_failed_is_the_last_where_the_error_does_not_name_it() -> None:
+    result = {"runData": {"Webhook": [{"data": OURS}]}, "error": {"message": "boom"}, "lastNodeExecuted": "Breaks"}
+    failed = {"id": "9", "status": "error", "data": {"resultData": result}}
+    async with telling([failed]) as hook, client() as made:
+        found = await made.look_up(hook, REQUEST, since=THEN)
+
+    assert found is not None
+    assert (found.failed_node, found.error) == ("Breaks", "boom")
 
 
 async def test_a_run_that_waits_is_told(sim: N8nSimulator) -> None:

@@ -34,18 +34,27 @@ def read(body: bytes | Any, content_type: str = JSON, *, status: int = 200, path
         ([{"json": {"text": "hi"}}], "hi"),
         ({"message": {"role": "assistant", "content": "hi"}}, "hi"),
         ({"output": [{"type": "message", "content": [{"type": "output_text", "text": "hi"}]}]}, "hi"),
+        ({"choices": [{"index": 0, "message": {"role": "assistant", "content": "hi"}}]}, "hi"),
+        ({"content": {"parts": [{"text": "hi"}], "role": "model"}, "finishReason": "STOP"}, "hi"),
         ({"output": "hi", "intermediateSteps": [{"action": {"tool": "t"}, "observation": "o"}]}, "hi"),
         ("hi", "hi"),
         (42, "42"),
         ({"output": True}, "true"),
         ({"total": 3}, ""),
         ([], ""),
+        (None, ""),
     ],
 )
 def test_the_text_is_found_in_the_usual_places(body: Any, text: str) -> None:
     answer = read(body)
 
     assert (answer.text, answer.data, answer.accepted) == (text, body, False)
+
+
+def test_a_mark_of_the_byte_order_before_a_document_is_no_part_of_it() -> None:
+    answer = read(b'\xef\xbb\xbf{"output":"hi"}')
+
+    assert (answer.text, answer.data) == ("hi", {"output": "hi"})
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,33 @@ def test_the_address_is_taken_with_or_without_its_version(given: str, begins: st
     assert wire_request.models(workflow, "m") == f"{begins}/models/m"
 
 
+@pytest.mark.parametrize(
+    ("given", "asked", "header"),
+    [
+        (
+            "https://x.openai.azure.com/openai/deployments/shop?api-version=2024-10-21",
+            "https://x.openai.azure.com/openai/deployments/shop/chat/completions?api-version=2024-10-21",
+            "api-key",
+        ),
+        (
+            "https://x.openai.azure.com/openai/v1?api-version=preview",
+            "https://x.openai.azure.com/openai/v1/chat/completions?api-version=preview",
+            "Authorization",
+        ),
+        (
+            "https://models.github.ai/inference/chat/completions",
+            "https://models.github.ai/inference/chat/completions",
+            "Authorization",
+        ),
+    ],
+)
+def test_an_address_of_an_unusual_make_is_taken_as_it_was_copied(given: str, asked: str, header: str) -> None:
+    workflow = evolve(WORKFLOW, base_url=given)
+
+    assert wire_request.completions(workflow) == asked
+    assert list(wire_request.headers(workflow)) == [header]
+
+
 def test_without_a_key_nothing_is_said_of_one() -> None:
     assert wire_request.headers(evolve(WORKFLOW, key=Secret(""))) == {}
 
@@ -133,4 +160,14 @@ def test_people_are_shown_of_a_picture_only_that_it_was_there() -> None:
     picture = Attachment(kind=AttachmentKind.IMAGE, url="data:image/png;base64,AA==")
     question = evolve(QUESTION, messages=(Said(role=Role.USER, text="这是什么", attachments=(picture,)),))
 
-    assert wire_request.told(question) == [{"role": "user", "content": "这是什么\n[image]"}]
+    assert wire_request.told(WORKFLOW, question) == [{"role": "user", "content": "这是什么\n[image]"}]
+
+
+def test_people_are_shown_the_prompt_as_the_model_was_told_it() -> None:
+    lines = (Said(role=Role.SYSTEM, text="你是{{shop}}的店员，{{nobody}}"), Said(role=Role.USER, text="{{shop}}在哪"))
+    ours, question = evolve(WORKFLOW, variables={"shop": "鞋店"}), evolve(QUESTION, messages=lines)
+
+    shown = wire_request.told(ours, question)
+
+    assert shown == wire_request.run(ours, question)["messages"]
+    assert [line["content"] for line in shown] == ["你是鞋店的店员，{{nobody}}", "{{shop}}在哪"]

@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from itertools import cycle
+from itertools import cycle, islice
 from typing import Any
 
 import schemathesis
@@ -19,7 +19,7 @@ EXAMPLES = int(os.environ.get("CONTRACT_EXAMPLES", "4"))  # an operation and a m
 
 LINE_TOO_LONG = 431
 
-Told = dict[str, Any]  # url, document, and the keys to call with
+Told = dict[str, Any]  # url, document, the keys to call with; and the schema read off the document
 Checks = tuple[Callable[..., Any], ...]
 Serve = Callable[[threading.Event, asyncio.Event, Told], Awaitable[None]]
 
@@ -33,6 +33,7 @@ def beside(serve: Serve) -> Iterator[Told]:
     thread.start()
     try:
         assert ready.wait(20)
+        told["schema"] = schemathesis.openapi.from_dict(told["document"])  # once: it keeps what it has worked out
         yield told
     finally:
         loop.call_soon_threadsafe(done.set)
@@ -47,10 +48,11 @@ def hold(
     without: tuple[str, ...] = (),
     unchecked: Checks = (),
     examples: int = EXAMPLES,
+    callers: int = 1,
 ) -> int:
-    """How many operations were held against the document."""
-    schema, keys, held = schemathesis.openapi.from_dict(told["document"]), cycle(told["keys"]), 0
-    for found in schema.get_all_operations():
+    """How many operations were held against the document. Each case is called with so many of the keys in turn."""
+    keys, held = cycle(told["keys"]), 0
+    for found in told["schema"].get_all_operations():
         assert isinstance(found, Ok)
         operation = found.ok()
         if operation.path in without:
@@ -66,16 +68,21 @@ def hold(
         )
         @given(case=operation.as_strategy(generation_mode=mode))
         def holds(case: schemathesis.Case[Any]) -> None:
-            headers = {"Authorization": f"Bearer {next(keys)}"}
-            answer = case.call(base_url=told["url"], headers=headers)
-            if answer.status_code == LINE_TOO_LONG:
-                return  # refused before anything of it is looked at, which schemathesis does not count as a refusal
-            # a date may be of the right form and long past
-            excluded = [positive_data_acceptance, *unchecked]
-            sent = {"base_url": told["url"], "headers": headers}
-            case.validate_response(answer, excluded_checks=excluded, headers=headers, transport_kwargs=sent)
+            for key in islice(keys, callers):
+                _holds(case, told["url"], key, unchecked)
 
         with suppress(Unsatisfiable):  # what takes nothing cannot be given anything wrong
             holds()
         held += 1
     return held
+
+
+def _holds(case: schemathesis.Case[Any], url: str, key: str, unchecked: Checks) -> None:
+    headers = {"Authorization": f"Bearer {key}"}
+    answer = case.call(base_url=url, headers=headers)
+    if answer.status_code == LINE_TOO_LONG:
+        return  # refused before anything of it is looked at, which schemathesis does not count as a refusal
+    # a date may be of the right form and long past
+    excluded = [positive_data_acceptance, *unchecked]
+    sent = {"base_url": url, "headers": headers}
+    case.validate_response(answer, excluded_checks=excluded, headers=headers, transport_kwargs=sent)

@@ -22,10 +22,11 @@ from daemon.net.api import core, keys, sessions
 from daemon.net.server.app import build
 from daemon.net.server.auth import Door
 from daemon.net.server.figures import Figures
-from daemon.net.server.guard import Limits, Nuisances
+from daemon.net.server.guard import Limits
 from daemon.net.server.idempotency import Replays
 from daemon.net.server.listen import Listener, Stage, open_tcp, open_unix
 from daemon.net.server.metrics import HttpMetrics
+from daemon.net.server.nuisances import Nuisances
 from daemon.net.server.observe import Surroundings
 from daemon.net.server.problems import Teller
 from daemon.net.server.readiness import Readiness

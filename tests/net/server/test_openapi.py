@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from daemon.net.api import core, keys
+from daemon.net.api import core, keys, workflow_test
 from daemon.net.server.app import in_order
 from daemon.net.server.openapi import document
 from daemon.net.server.schema import Schemas
@@ -44,6 +44,13 @@ def test_every_operation_says_who_may_call_it(api: dict[str, Any]) -> None:
         guarded = operation["security"] == [{"key": []}]
         assert ("Role: " in operation["description"]) == guarded, (method, path)
         assert ("401" in operation["responses"]) == guarded
+
+
+def test_a_status_of_a_seed_is_told_in_place_of_the_usual() -> None:
+    seeds = document(in_order((workflow_test.routes,)), version="1.2.3")
+    found = [operation for path, _, operation in operations(seeds) if path.startswith(workflow_test.ONE)]
+    assert len(found) == 5
+    assert all("400" in operation["responses"] and "404" not in operation["responses"] for operation in found)
 
 
 def test_constraints_unions_defaults_and_words_are_in_the_schemas(api: dict[str, Any]) -> None:
