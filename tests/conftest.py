@@ -52,4 +52,5 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_finish() -> None:
     """Eleven thousand tests, and the trees of the code: nobody need look through them again."""
     gc.freeze()
+    gc.set_threshold(20_000, *gc.get_threshold()[1:])  # as the daemon has it
     gc.enable()

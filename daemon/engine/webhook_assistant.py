@@ -15,7 +15,7 @@ from daemon.domain.access import SYSTEM
 from daemon.domain.call_log import Via
 from daemon.domain.webhook import Webhook
 from daemon.domain.webhook_call import RunState, WebhookAnswer, WebhookRequest, WebhookRun
-from daemon.domain.workflow import Answer, Attachment, Node, NodeBegun, Question, Said, Usage, Workflow
+from daemon.domain.workflow import Answer, Attachment, Node, NodeBegun, Question, Said, Workflow
 from daemon.engine.handover import judged
 from daemon.engine.ports import WebhookCaller
 from daemon.engine.webhook_errands import Errand
@@ -105,14 +105,14 @@ class QuestionCalls:
 
 
 def answer(webhook: Webhook, request: WebhookRequest, said: WebhookAnswer, run: WebhookRun | None) -> Answer:
-    """Without n8n's record the whole run is one node. Tokens that nobody tells of are none. Pure."""
+    """Without n8n's record the whole run is one node. Pure."""
     usage = said.usage if said.usage.known or run is None else run.usage
     last = run.answer if run is not None else None
     nodes = (run.nodes if run is not None else ()) or said.nodes or (_one(webhook, request, said),)
     return Answer(
         text=said.text,
         nodes=nodes,
-        usage=usage if usage.known else Usage(known=True),
+        usage=usage,
         seconds=said.seconds,
         variables=said.variables or (last.variables if last is not None else {}),  # an agent's stream is text alone
     )

@@ -11,7 +11,7 @@ from daemon.engine import webhook_units as units
 from daemon.engine.targets import Targets
 from daemon.engine.webhook_rules import problems
 from daemon.engine.webhook_units import WebhookDraft
-from daemon.errors import Invalid, NotFound
+from daemon.errors import Invalid, NotFound, Problem
 from daemon.store import webhooks
 from daemon.store.database import Database
 from daemon.store.tx import Tx
@@ -85,9 +85,15 @@ class WebhookRegistry:
         """Both addresses are looked at again when they are called: a name may lead elsewhere by then."""
         if found := problems(draft, language):
             raise Invalid(problems=found)
-        self.targets.check_url(draft.url)
+        self._check_url("url", draft.url, language)
         if draft.api is not None:
-            self.targets.check_url(draft.api.url)
+            self._check_url("api.url", draft.api.url, language)
+
+    def _check_url(self, name: str, url: str, language: str) -> None:
+        try:
+            self.targets.check_url(url)
+        except Invalid as error:
+            raise Invalid(error.code, [Problem(name, error.text(language))], **error.facts) from None
 
 
 def _page(

@@ -1,5 +1,6 @@
 """One outgoing call, and what its failures mean: told apart by whether the other service may have acted."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -68,6 +69,8 @@ def _reason(error: Exception) -> str:
     match error:
         case aiohttp.ClientConnectorCertificateError():
             return str(error.certificate_error)[:MOST_DETAIL]
+        case aiohttp.ClientConnectorError(os_error=OSError(errno=int(number))):  # its own text may name the address
+            return os.strerror(number)
         case aiohttp.ClientConnectorError():
             return str(error.os_error)[:MOST_DETAIL]
         case _:

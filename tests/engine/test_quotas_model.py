@@ -200,5 +200,6 @@ def test_a_reservation_that_forgets_what_others_have_reserved_is_found_out(monke
 
     quota_windows_reserve = quota_windows.reserve
     monkeypatch.setattr(quota_windows, "reserve", careless)
-    with pytest.raises(AssertionError):
-        run_state_machine_as_test(Quotas, settings=settings(SIZE, phases=[Phase.generate], print_blob=False))
+    patient = settings(SIZE, max_examples=2000, phases=[Phase.generate], report_multiple_bugs=False, print_blob=False)
+    with pytest.raises(AssertionError):  # at the first that fails; thirty do not always meet it
+        run_state_machine_as_test(Quotas, settings=patient)

@@ -120,12 +120,12 @@ async def test_where_n8n_remembers_the_session_is_the_conversation(tmp_path: Pat
         assert "history" not in b.wire.asked[0].metadata
 
 
-async def test_the_answer_has_its_text_its_fields_one_node_and_a_use_that_is_known(tmp_path: Path) -> None:
+async def test_the_answer_has_its_text_its_fields_one_node_and_no_use_that_nobody_tells(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         b.wire.usual = WebhookAnswer(text="hi", data={"output": "hi"}, variables={"output": "hi"}, seconds=0.5)
         answer = await asked(b, question())
         assert (answer.text, answer.variables, answer.seconds) == ("hi", {"output": "hi"}, 0.5)
-        assert answer.usage == Usage(known=True)
+        assert answer.usage == Usage()
         (node,) = answer.nodes
         assert (node.name, node.failed, node.output) == ("RAG", False, {"output": "hi"})
 

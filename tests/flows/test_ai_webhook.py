@@ -418,6 +418,7 @@ async def test_an_address_that_nobody_may_call_is_refused_when_it_is_added(tmp_p
             status, problem = await p.api.call("POST", HOOKS, {"task_type": "t", "url": url})
             assert status == 400
             assert problem["code"].startswith("targets.")
+            assert [one["field"] for one in problem["errors"]] == ["url"]
 
 
 async def test_one_active_webhook_a_task_type_and_none_is_removed_that_a_workflow_runs_through(tmp_path: Path) -> None:

@@ -135,11 +135,12 @@ async def test_a_body_that_stops_in_the_middle_leaves_the_outcome_unknown(outbou
     assert caught.value.code == "remote.timeout"
 
 
-async def test_a_refused_connection_was_surely_not_sent(outbound: Outbound) -> None:
+async def test_a_refused_connection_was_surely_not_sent_and_tells_no_address(outbound: Outbound) -> None:
     with pytest.raises(RemoteUnavailable) as caught:
         await post(outbound, f"http://127.0.0.1:{free_port()}/", repeatable=False)
 
     assert caught.value.code == "remote.no_connection"
+    assert str(caught.value).endswith("Connection refused")
 
 
 async def test_a_name_that_nobody_knows_was_surely_not_sent(outbound: Outbound) -> None:
