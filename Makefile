@@ -34,7 +34,7 @@ demo: $(READY)
 	$(BIN)/qiaod demo $(ARGS)
 
 test: $(READY) $(SDK)
-	$(BIN)/pytest -q -n 2 --dist worksteal $(ARGS)
+	$(BIN)/pytest -q -n 3 --dist worksteal $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff format --check --quiet .

@@ -3,7 +3,7 @@
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -17,23 +17,12 @@ from daemon.log import FOREIGN, LONGEST, OURS, WINDOW, Clean, Floods, configure,
 from daemon.secret import Redactor, Secret
 from daemon.settings_sections import Log
 from tests.clock import FakeClock
-from tests.conftest import plain_log
 
 Read = Callable[[], list[dict[str, Any]]]
 CANARY = "canary-7f3a9c51e2"
 
 
-@pytest.fixture(autouse=True)
-def restored_logging() -> Iterator[None]:
-    """structlog's and logging's set-up belong to the process: put back what this file changes."""
-    root, access = logging.getLogger(), logging.getLogger("aiohttp.access")
-    handlers, level, disabled = root.handlers[:], root.level, access.disabled
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    access.disabled = disabled
-    plain_log()
-    structlog.contextvars.clear_contextvars()
+pytestmark = pytest.mark.usefixtures("restored_logging")
 
 
 def start(settings: Log | None = None, redactor: Redactor | None = None, clock: FakeClock | None = None) -> Read:

@@ -166,7 +166,7 @@ async def test_any_provider_is_talked_with(tmp_path: Path) -> None:
         await another(here, "Orders", provider="n8n", base_url=None, key=None, webhook_id=hook["id"])
         ran = await qiaod(here, "Orders", "--once", "在吗")
         assert (ran.exit_code, ran.stdout) == (0, "收到：在吗\n"), ran.output
-        assert re.search(r"^  ✓ workflow .*\n  \d\.\d\d s · 0 CNY$", ran.stderr, re.MULTILINE)
+        assert re.search(r"^  ✓ workflow .*\n  \d\.\d\d s · usage not told · 0 CNY$", ran.stderr, re.MULTILINE)
         await another(here, "Plain", provider="openai", base_url=model.base_url, key=DEMO_KEY, model=DEMO_MODEL)
         done = await qiaod(here, "Plain", "--once", "在吗")
         assert (done.exit_code, done.stdout) == (0, "收到：在吗\n"), done.output

@@ -23,6 +23,8 @@ from tests.flows.house import Api, quick
 TOKEN = "gewe-token-0123456789abcdef"
 WORKFLOW_KEY = "fastgpt-abcdefghijklmnop"
 
+pytestmark = pytest.mark.usefixtures("restored_logging")  # it runs commands
+
 
 def opening(settings: Settings) -> Any:
     settings.daemon.state_dir.mkdir(parents=True, exist_ok=True)
