@@ -17,7 +17,7 @@ from daemon.domain.call_log import CallEntry, CallFilter, CallSums, Served, Via
 from daemon.domain.webhook import CacheTerms, Webhook
 from daemon.domain.webhook_call import WebhookAnswer, WebhookRequest
 from daemon.engine import webhook_units as units
-from daemon.engine.answer_cache import AnswerCache, Counts, Digest, digest
+from daemon.engine.answer_cache import AnswerCache, Counts, Digest, Wanted, digest
 from daemon.engine.call_book import CallBook
 from daemon.engine.pressure import Pressure
 from daemon.engine.targets import Targets
@@ -126,9 +126,7 @@ class AiWebhooks:
             if found is not None:
                 return self._without_run(errand, found, Served.CACHE)
             return await self._shared(errand, key, webhook.cache)
-        run, payer = partial(self._run, errand), errand.by.id
-        ran = await self.cache.renew(key, webhook.id, webhook.cache.ttl, run, _room, by=payer)
-        return self._done(errand, ran, Served.RUN)
+        return self._done(errand, await self.cache.renew(self._wanted(errand, key, webhook.cache)), Served.RUN)
 
     async def test(self, webhook_id: str, task: Task, *, dry: bool, by: Actor) -> Tried:
         """A real call of any webhook, also one that is switched off: once, never from the cache nor into it.
@@ -213,12 +211,16 @@ class AiWebhooks:
         self.pressure.admit_work()
         return await self.runs.run(errand)
 
+    def _wanted(self, errand: Errand, key: Digest, terms: CacheTerms) -> Wanted[Ran]:
+        run = partial(self._run, errand)
+        return Wanted(key=key, owner=errand.webhook.id, by=errand.by.id, ttl=terms.ttl, fly=run, size=_room)
+
     async def _shared(self, errand: Errand, key: Digest, terms: CacheTerms) -> Done:
-        webhook = errand.webhook
+        wanted = self._wanted(errand, key, terms)
         while True:
-            payer, run = self.cache.airborne(key), partial(self._run, errand)
+            payer = self.cache.airborne(key)
             try:
-                ran, others = await self.cache.share(key, webhook.id, terms.ttl, run, _room, by=errand.by.id)
+                ran, others = await self.cache.share(wanted)
             except QiaodError as error:
                 if payer is None:  # its run has written it down
                     raise

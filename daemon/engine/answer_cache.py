@@ -35,6 +35,18 @@ class Kept(Generic[T]):
     size: int
 
 
+@frozen(kw_only=True)
+class Wanted(Generic[T]):
+    """An answer that a flight may bring. Of `owner`, paid for by `by`."""
+
+    key: Digest
+    owner: str
+    by: str
+    ttl: timedelta
+    fly: Callable[[], Awaitable[T]]
+    size: Callable[[T], int | None]  # in bytes; None for what is not to be kept
+
+
 @define
 class Counts:
     """Of one owner, since the start."""
@@ -96,43 +108,22 @@ class AnswerCache(Generic[T]):
         flight = self._flights.get(key)
         return None if flight is None else flight.by
 
-    async def share(
-        self,
-        key: Digest,
-        owner: str,
-        ttl: timedelta,
-        fly: Callable[[], Awaitable[T]],
-        size: Callable[[T], int | None],
-        *,
-        by: str = "",
-    ) -> tuple[T, bool]:
-        """The answer of the flight under way, or of a new one of `by`; and whether it was another's.
-
-        `size` in bytes; None for what is not to be kept.
-        """
-        flight = self._flights.get(key)
+    async def share(self, wanted: Wanted[T]) -> tuple[T, bool]:
+        """The answer of the flight under way, or of a new one; and whether it was another's."""
+        flight = self._flights.get(wanted.key)
         if flight is not None:
-            self.counts(owner).shared += 1
+            self.counts(wanted.owner).shared += 1
             return await asyncio.shield(flight.task), True
-        self.counts(owner).misses += 1
-        return await asyncio.shield(self._begin(key, owner, ttl, fly, size, by).task), False
+        self.counts(wanted.owner).misses += 1
+        return await asyncio.shield(self._begin(wanted).task), False
 
-    async def renew(
-        self,
-        key: Digest,
-        owner: str,
-        ttl: timedelta,
-        fly: Callable[[], Awaitable[T]],
-        size: Callable[[T], int | None],
-        *,
-        by: str = "",
-    ) -> T:
+    async def renew(self, wanted: Wanted[T]) -> T:
         """The answer of a new flight, whatever is kept or in the air. Of those that end later none replaces it."""
-        earlier = self._flights.pop(key, None)
+        earlier = self._flights.pop(wanted.key, None)
         if earlier is not None:
             earlier.keep = False
-        self.counts(owner).bypassed += 1
-        return await asyncio.shield(self._begin(key, owner, ttl, fly, size, by).task)
+        self.counts(wanted.owner).bypassed += 1
+        return await asyncio.shield(self._begin(wanted).task)
 
     def put(self, key: Digest, owner: str, ttl: timedelta, value: T, size: int) -> bool:
         """Whether there is room for it."""
@@ -170,16 +161,9 @@ class AnswerCache(Generic[T]):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _begin(
-        self,
-        key: Digest,
-        owner: str,
-        ttl: timedelta,
-        fly: Callable[[], Awaitable[T]],
-        size: Callable[[T], int | None],
-        by: str,
-    ) -> "_Flight[T]":
-        flight = _Flight(asyncio.create_task(_carried(fly), name="answer.flight"), owner, by)
+    def _begin(self, wanted: Wanted[T]) -> "_Flight[T]":
+        key, owner = wanted.key, wanted.owner
+        flight = _Flight(asyncio.create_task(_carried(wanted.fly), name="answer.flight"), owner, wanted.by)
 
         def landed(task: "asyncio.Task[T]") -> None:
             self._tasks.discard(task)
@@ -187,9 +171,9 @@ class AnswerCache(Generic[T]):
                 del self._flights[key]
             if task.cancelled() or task.exception() is not None:  # asked for, so that it counts as seen
                 return
-            room = size(task.result())
+            room = wanted.size(task.result())
             if flight.keep and room is not None:
-                self.put(key, owner, ttl, task.result(), room)
+                self.put(key, owner, wanted.ttl, task.result(), room)
 
         flight.task.add_done_callback(landed)
         self._tasks.add(flight.task)
