@@ -7,12 +7,28 @@ from daemon.domain.account import Account, AccountState, Product, ReplyPolicy
 from daemon.domain.content import Text
 from daemon.domain.conversation import Conversation
 from daemon.domain.message import AccountId, AppId, ConversationId, Message, Origin, Wxid
+from daemon.domain.workflow import Memory, Provider
+from daemon.engine.workflows import WorkflowDraft
 from daemon.secret import Secret
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ROOM = Wxid("10000000001@chatroom")
 ANN = Wxid("wxid_friend00000001")
 BOT = Wxid("wxid_bot000000000001")
+DRAFT = WorkflowDraft(
+    name="Sales",
+    provider=Provider.FASTGPT,
+    base_url="http://127.0.0.1:9",
+    key=Secret("fastgpt-0123456789"),
+    app_id=None,
+    endpoint="v1",
+    stream=True,
+    memory=Memory.DAEMON,
+    system_prompt=None,
+    variables={},
+    timeout=timedelta(seconds=180),
+    fallback_id=None,
+)
 
 
 def account(**changes: Any) -> Account:

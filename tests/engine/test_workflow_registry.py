@@ -4,7 +4,6 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,29 +11,16 @@ import pytest
 from attrs import evolve
 
 from daemon.domain.access import SYSTEM
-from daemon.domain.workflow import Memory, Provider, Workflow
-from daemon.engine.workflows import WorkflowDraft, Workflows
+from daemon.domain.workflow import Workflow
+from daemon.engine.workflows import Workflows
 from daemon.errors import NotFound
-from daemon.secret import Redactor, Secret
+from daemon.secret import Redactor
 from daemon.store import workflows as stored
 from daemon.store.database import open_database
 from daemon.vault import Vault
 from tests.clock import FakeClock
+from tests.engine.samples import DRAFT
 
-DRAFT = WorkflowDraft(
-    name="Sales",
-    provider=Provider.FASTGPT,
-    base_url="http://127.0.0.1:9",
-    key=Secret("fastgpt-000000000000"),
-    app_id=None,
-    endpoint="v1",
-    stream=True,
-    memory=Memory.DAEMON,
-    system_prompt=None,
-    variables={},
-    timeout=timedelta(seconds=60),
-    fallback_id=None,
-)
 OTHER = evolve(DRAFT, name="Service")
 
 

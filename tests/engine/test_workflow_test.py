@@ -12,39 +12,26 @@ from attrs import define, field
 
 from daemon.domain.access import Actor, Role
 from daemon.domain.node_types import node_type
-from daemon.domain.workflow import Answer, Memory, Node, NodeBegun, Provider, Question, Workflow
+from daemon.domain.workflow import Answer, Node, NodeBegun, Provider, Question, Workflow
 from daemon.domain.workflow import Role as Speaker
 from daemon.domain.workflow_test import MOST_KEPT, MOST_LINES, TrialLine
 from daemon.engine.pressure import Pressure
 from daemon.engine.timers import Timers
 from daemon.engine.trial_steps import LEAST, LONGEST, MORE, MOST_SHOWN, MOST_STEPS, steps
 from daemon.engine.workflow_test import WorkflowTests
-from daemon.engine.workflows import WorkflowDraft, Workflows
+from daemon.engine.workflows import Workflows
 from daemon.errors import NotFound, RateLimited
 from daemon.limits.pool import Pool
-from daemon.secret import Redactor, Secret
+from daemon.secret import Redactor
 from daemon.store import workflow_tests
 from daemon.store.database import Database, open_database
 from daemon.tasks import running
 from daemon.vault import Vault
 from tests.clock import FakeClock
+from tests.engine.samples import DRAFT
 
 ANN = Actor(id="key:ann", role=Role.OPERATOR)
 MINUTE = 60.0
-DRAFT = WorkflowDraft(
-    name="Sales",
-    provider=Provider.FASTGPT,
-    base_url="http://127.0.0.1:9",
-    key=Secret("fastgpt-0123456789"),
-    app_id=None,
-    endpoint="v1",
-    stream=True,
-    memory=Memory.DAEMON,
-    system_prompt=None,
-    variables={},
-    timeout=timedelta(seconds=180),
-    fallback_id=None,
-)
 
 
 @define

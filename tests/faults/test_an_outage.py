@@ -21,7 +21,7 @@ from daemon.domain.access import SYSTEM
 from daemon.domain.account import Product, ReplyPolicy
 from daemon.domain.job import Job
 from daemon.domain.message import AppId, Wxid
-from daemon.domain.workflow import Answer, Memory, Provider, Question, Usage, Workflow
+from daemon.domain.workflow import Answer, Provider, Question, Usage, Workflow
 from daemon.engine.accounts import AccountDraft, Accounts
 from daemon.engine.asking import Asking
 from daemon.engine.intake import keep
@@ -30,7 +30,7 @@ from daemon.engine.media import Media
 from daemon.engine.pressure import Pressure
 from daemon.engine.timers import Timers
 from daemon.engine.turns import Turns
-from daemon.engine.workflows import WorkflowDraft, Workflows
+from daemon.engine.workflows import Workflows
 from daemon.errors import RemoteUnavailable
 from daemon.limits.breaker import Breaker, Breakers
 from daemon.limits.pool import Pool
@@ -45,7 +45,7 @@ from daemon.tasks import running
 from daemon.vault import Vault
 from daemon.wiring import lanes_of, media_terms_of, policy_of, reply_of, retry_of
 from tests.clock import FakeClock
-from tests.engine.samples import message
+from tests.engine.samples import DRAFT, message
 from tests.flows.house import house
 
 LONG = os.environ.get("TORTURE") == "long"
@@ -185,20 +185,7 @@ async def world(folder: Path, seed: int, breakers: type[Breakers] = Breakers) ->
 
 async def _furnish(accounts: Accounts, workflows: Workflows) -> None:
     workflow = await workflows.add(
-        WorkflowDraft(
-            name="Sales",
-            provider=Provider.FASTGPT,
-            base_url="http://127.0.0.1:9",
-            key=Secret("fastgpt-000000000000"),
-            app_id=None,
-            endpoint="v1",
-            stream=True,
-            memory=Memory.DAEMON,
-            system_prompt=None,
-            variables={},
-            timeout=timedelta(seconds=60),
-            fallback_id=None,
-        ),
+        DRAFT,
         by=SYSTEM,
     )
     await accounts.add(

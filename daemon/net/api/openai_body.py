@@ -1,7 +1,6 @@
 """The body of a chat completion as OpenAI has it: what of it counts, what is passed over, and what is refused. Pure."""
 
 import base64
-import binascii
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import NoneType
@@ -232,7 +231,7 @@ def _fault(url: str) -> str | None:
         return "completion.image_kind"
     try:
         held = base64.b64decode(url[within.end() :], validate=True)
-    except (binascii.Error, ValueError):  # the latter: not even ASCII
+    except ValueError:  # of base64, or of ASCII
         return "completion.image_base64"
     return None if held else "completion.image_base64"
 
